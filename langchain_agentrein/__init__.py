@@ -1,0 +1,1 @@
+"""Reversible, gated and explained actions for LangChain and LangGraph agents."""

@@ -1,0 +1,41 @@
+"""Forward and back, written once as generators that `flow` drives, sync or async."""
+
+from langchain_agentrein.engine.compensate import compensate
+from langchain_agentrein.engine.core import Call, Core, Decision, OnConflict, OnStuck, Performed, Reported, Verdict
+from langchain_agentrein.engine.lease import Keeper
+from langchain_agentrein.engine.perform import decide, perform, propose, told
+from langchain_agentrein.engine.plan import plan
+from langchain_agentrein.engine.reconcile import approve_undo, reconcile, settle
+from langchain_agentrein.engine.recover import recover
+from langchain_agentrein.engine.walk import Progress, Scope, close, drain, freeze, report, rollback, stack, step_back
+
+__all__ = [
+    "Call",
+    "Core",
+    "Decision",
+    "Keeper",
+    "OnConflict",
+    "OnStuck",
+    "Performed",
+    "Progress",
+    "Reported",
+    "Scope",
+    "Verdict",
+    "approve_undo",
+    "close",
+    "compensate",
+    "decide",
+    "drain",
+    "freeze",
+    "perform",
+    "plan",
+    "propose",
+    "reconcile",
+    "recover",
+    "report",
+    "rollback",
+    "settle",
+    "stack",
+    "step_back",
+    "told",
+]

@@ -1,0 +1,224 @@
+"""The only fork between sync and async.
+
+A flow is a generator that yields steps and is sent their results; it never blocks by itself. `run`
+calls each step; `arun` awaits what is awaitable and sends what blocks to a thread. A step whose
+effect has begun is shielded: a cancellation waits for its receipt, at most `settle_timeout`, and
+only then goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import time
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from langchain_agentrein.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do outside the flow.
+
+    Attributes:
+        call: What to call; may be a coroutine function.
+        effect: From here on the world may have changed.
+    """
+
+    call: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    effect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait, without holding anything."""
+
+    seconds: float
+
+
+Flow = Generator[Step | Sleep, Any, T]
+
+
+def run(flow: Flow[T]) -> T:
+    """Drive a flow here and now.
+
+    Raises:
+        ConfigError: A step needs an event loop; use the async twin of the call.
+    """
+    value: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = flow.throw(error) if error is not None else flow.send(value)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        value, error = None, None
+        try:
+            if isinstance(step, Sleep):
+                time.sleep(step.seconds)
+            else:
+                value = _plain(step)
+        except BaseException as raised:
+            error = raised
+
+
+def _plain(step: Step) -> Any:
+    if inspect.iscoroutinefunction(step.call):
+        raise ConfigError(f"{_name(step.call)} is async: use the async twin of this call (`ainvoke`, `a...`)")
+    value = step.call(*step.args)
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
+        raise ConfigError(f"{_name(step.call)} is async: use the async twin of this call (`ainvoke`, `a...`)")
+    return value
+
+
+def _name(call: Callable[..., Any]) -> str:
+    return getattr(call, "__qualname__", repr(call))
+
+
+async def arun(flow: Flow[T], *, settle_timeout: float = 30.0, threaded: bool = False) -> T:
+    """Drive a flow from an event loop, without blocking it.
+
+    Args:
+        settle_timeout: Seconds that a cancellation waits for an effect that has begun.
+        threaded: Every step is plain: run the whole flow in one thread, its receipt included.
+    Raises:
+        asyncio.CancelledError: The caller was cancelled; what had begun is settled or in doubt.
+    """
+    begun = _Begun()
+    watched = _watch(flow, begun)
+    work: asyncio.Future[T]
+    if threaded:
+        context = contextvars.copy_context()
+        work = asyncio.get_running_loop().run_in_executor(None, context.run, run, watched)
+    else:
+        work = asyncio.ensure_future(_drive(watched))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        if threaded or begun.effect:
+            await _settle(work, settle_timeout)
+        if not work.done():
+            work.cancel()
+            await _settle(work, settle_timeout)
+        if work.done() and not work.cancelled():
+            work.exception()  # retrieved: the caller is told of its cancellation instead
+        raise
+
+
+class _Begun:
+    effect = False
+
+
+def _watch(flow: Flow[T], begun: _Begun) -> Flow[T]:
+    value: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            step = flow.throw(error) if error is not None else flow.send(value)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        value, error = None, None
+        begun.effect = begun.effect or (isinstance(step, Step) and step.effect)
+        try:
+            value = yield step
+        except BaseException as raised:
+            error = raised
+
+
+async def _settle(work: asyncio.Future[Any], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not work.done() and (left := deadline - time.monotonic()) > 0:
+        try:
+            await asyncio.wait({work}, timeout=left)
+        except asyncio.CancelledError:
+            continue  # asked again; the receipt still comes first
+
+
+async def _drive(flow: Flow[T]) -> T:
+    value: Any = None
+    error: BaseException | None = None
+    cancelled = False
+    while True:
+        try:
+            step = flow.throw(error) if error is not None else flow.send(value)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        value, error = None, None
+        try:
+            if cancelled and (isinstance(step, Sleep) or step.effect):
+                raise asyncio.CancelledError
+            if isinstance(step, Sleep):
+                await asyncio.sleep(step.seconds)
+            elif inspect.iscoroutinefunction(step.call):
+                value = await step.call(*step.args)
+            else:
+                value, interrupted = await _in_thread(step)
+                cancelled = cancelled or interrupted
+                if inspect.isawaitable(value):
+                    value = await value
+        except BaseException as raised:
+            error = raised
+
+
+async def _in_thread(step: Step) -> tuple[Any, bool]:
+    """Run a plain step in a thread, to its end: a thread cannot be cancelled, so neither is the wait.
+
+    Returns:
+        Its value, and whether a cancellation came meanwhile: it is due at the next effect.
+    """
+    context = contextvars.copy_context()
+    work = asyncio.get_running_loop().run_in_executor(None, context.run, step.call, *step.args)
+    cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            cancelled = True
+    return work.result(), cancelled
+
+
+P = ParamSpec("P")
+S = TypeVar("S")
+
+
+def driven(flow: Callable[Concatenate[S, P], Flow[T]]) -> Callable[Concatenate[S, P], T]:
+    """The sync method of a flow method."""
+
+    @functools.wraps(flow)
+    def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return run(flow(self, *args, **kwargs))
+
+    _present(method, flow)
+    return method
+
+
+def adriven(flow: Callable[Concatenate[S, P], Flow[T]]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
+    """The async twin of a flow method."""
+
+    @functools.wraps(flow)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await arun(flow(self, *args, **kwargs))
+
+    _present(method, flow, prefix="a")
+    return method
+
+
+def _present(method: Any, flow: Callable[..., Any], prefix: str = "") -> None:
+    """Name and sign the method as its caller sees it, not as the generator that it drives."""
+    signature = inspect.signature(flow)
+    returns = str(signature.return_annotation).removeprefix("Flow[").removesuffix("]")
+    method.__signature__ = signature.replace(return_annotation=returns)
+    method.__name__ = prefix + flow.__name__.lstrip("_")
+    method.__qualname__ = flow.__qualname__.removesuffix(flow.__name__) + method.__name__

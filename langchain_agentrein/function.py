@@ -1,0 +1,242 @@
+"""Functions and tools as operations: `ToolOperation`, declared by the hooks that `reversible` is given."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import PrivateAttr
+
+from langchain_agentrein.action import Action, Json, Reversal, Risk
+from langchain_agentrein.engine import Reported
+from langchain_agentrein.errors import NotDone
+from langchain_agentrein.journal import jsonable
+from langchain_agentrein.operation import Assessment, Operation, Probed, Unknown
+from langchain_agentrein.record import PLAIN, encode
+
+Hook = Callable[..., Any]
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What a developer declares about a tool; every hook may be sync or async.
+
+    Attributes:
+        undo: `undo(action)`; returns nothing, the residue, or `Undone`.
+        snapshot: `snapshot(**args) -> JSON`.
+        probe: `probe(action) -> Happened | NotHappened | Unknown`.
+        observe: `observe(action) -> JSON`, in the shape of `snapshot`.
+        not_done: Exceptions of the tool that mean "it certainly did not happen".
+        declared: Whether anything was said at all.
+    """
+
+    undo: Hook | None = None
+    snapshot: Hook | None = None
+    probe: Hook | None = None
+    observe: Hook | None = None
+    risk: Risk | None = None
+    reversal: Reversal | None = None
+    not_done: tuple[type[BaseException], ...] = ()
+    declared: bool = True
+
+    def assessment(self) -> Assessment:
+        """What the hooks say a call can do: without an undo, nothing undoes it."""
+        reversal = self.reversal or (Reversal.COMPENSATING if self.undo else Reversal.NONE)
+        if self.undo is None:
+            reversal = Reversal.NONE
+        risk = self.risk or (Risk.MEDIUM if self.undo else Risk.HIGH)
+        return Assessment(risk, reversal, declared=self.declared)
+
+
+class ToolOperation(Operation):
+    """One call of a developer's tool. Rebuilt from its arguments it can be undone, but not done again."""
+
+    hooks: ClassVar[Hooks]
+    needs_client: ClassVar[bool] = False
+
+    _args: dict[str, Json] = PrivateAttr(default_factory=dict)
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _live: Callable[[ToolOperation], Any] | None = PrivateAttr(default=None)
+    _shown: list[Any] = PrivateAttr(default_factory=list)
+    _started: bool = PrivateAttr(default=False)
+
+    @classmethod
+    def from_args(cls, args: Mapping[str, Json]) -> Self:
+        """Rebuild the call from its journaled arguments."""
+        op = cls()
+        op._args = dict(args)
+        op._given = dict(args)
+        return op
+
+    @classmethod
+    def live(cls, args: Mapping[str, Json], given: Mapping[str, Any]) -> Self:
+        """A call that is about to run, once it is armed.
+
+        Args:
+            args: As the model gave them.
+            given: As the tool's schema read them: what `snapshot` is called with.
+        """
+        op = cls.from_args(args)
+        op._given = dict(given)
+        return op
+
+    def arm(self, run: Callable[[ToolOperation], Any]) -> None:
+        """Give it what runs the tool."""
+        self._live = run
+
+    @property
+    def args(self) -> dict[str, Json]:
+        """The arguments as the model gave them."""
+        return self._args
+
+    def replaced(self, args: Mapping[str, Json]) -> Self:
+        """The same call with other arguments."""
+        other = self.live(args, args)
+        other._live = self._live
+        return other
+
+    @classmethod
+    def overrides(cls, hook: str) -> bool:
+        """Whether the developer gave this hook."""
+        if hook in ("undo", "snapshot", "probe", "observe"):
+            return getattr(cls.hooks, hook) is not None
+        return super().overrides(hook)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether any hook must be awaited."""
+        hooks = self.hooks
+        given = (hooks.undo, hooks.snapshot, hooks.probe, hooks.observe)
+        return any(inspect.iscoroutinefunction(hook) for hook in given)
+
+    def assess(self, api: Any) -> Assessment:
+        """What the hooks say."""
+        return self.hooks.assessment()
+
+    def undo_assessment(self) -> Assessment:
+        """What the hooks say."""
+        return self.hooks.assessment()
+
+    def snapshot(self, api: Any) -> Json:
+        """What the developer's snapshot says."""
+        return self.hooks.snapshot(**self._given) if self.hooks.snapshot else None
+
+    def do(self, api: Any, action: Action) -> Any:
+        """Run the tool; the value is what the developer's function returned."""
+        assert self._live is not None, "a call rebuilt from the journal is only undone"
+        return self._live(self)
+
+    def observe(self, api: Any, action: Action) -> Json:
+        """What the developer's hook sees."""
+        return self.hooks.observe(action) if self.hooks.observe else None
+
+    def probe(self, api: Any, action: Action) -> Probed:
+        """What the developer's hook finds."""
+        if self.hooks.probe is None:
+            return Unknown(f"{self.name} has no probe")
+        answer: Probed = self.hooks.probe(action)
+        return answer
+
+    def undo(self, api: Any, action: Action) -> Any:
+        """What the developer's hook does."""
+        assert self.hooks.undo is not None
+        return self.hooks.undo(action)
+
+    def receipt(self, value: Any) -> Json:
+        """The function's return value as JSON."""
+        return jsonable(value)
+
+    def result(self, receipt: Json) -> Any:
+        """What the model was shown, so that a repeated call is shown it again."""
+        return encode(self._shown[0]) if self._shown else {"kind": PLAIN, "value": receipt}
+
+    def shown(self, value: Any) -> Any:
+        """Exactly what the tool returned."""
+        return self._shown[0] if self._shown else value
+
+    def fate(self, error: BaseException) -> type[NotDone] | None:
+        """Not done before the function began, or when its error says so."""
+        error = error.__cause__ or error if isinstance(error, Reported) else error
+        if not self._started or isinstance(error, self.hooks.not_done):
+            return NotDone
+        return super().fate(error)
+
+    def touches(self) -> frozenset[str]:
+        """The tool itself: nothing more is known."""
+        return frozenset({self.name})
+
+    def watch(self, inner: BaseTool) -> tuple[BaseTool, dict[str, Any]]:
+        """A copy of `inner` that tells what its function returned or raised, before LangChain formats it."""
+        told: dict[str, Any] = {}
+        copy = inner.model_copy()
+
+        @functools.wraps(inner._run)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            self._started = True
+            try:
+                told["value"] = inner._run(*args, **kwargs)
+            except BaseException as error:
+                told["error"] = error
+                raise
+            return told["value"]
+
+        @functools.wraps(inner._arun)
+        async def arun(*args: Any, **kwargs: Any) -> Any:
+            self._started = True
+            try:
+                told["value"] = await inner._arun(*args, **kwargs)
+            except BaseException as error:
+                told["error"] = error
+                raise
+            return told["value"]
+
+        object.__setattr__(copy, "_run", run)
+        if is_async(inner):
+            object.__setattr__(copy, "_arun", arun)
+        return copy, told
+
+    def told(self, shown: Any, told: Mapping[str, Any]) -> Any:
+        """Read what a watched run told.
+
+        Raises:
+            Reported: The function raised, and the tool turned that into an answer for the model.
+        """
+        self._shown.append(shown)
+        if "error" in told:
+            raise Reported(shown) from told["error"]
+        return told.get("value")
+
+
+def is_async(inner: BaseTool) -> bool:
+    """Whether the tool has a coroutine of its own, rather than a thread around its function."""
+    if isinstance(inner, StructuredTool) or hasattr(inner, "coroutine"):
+        return getattr(inner, "coroutine", None) is not None
+    return type(inner)._arun is not BaseTool._arun
+
+
+def is_sync(inner: BaseTool) -> bool:
+    """Whether the tool can run without an event loop."""
+    if isinstance(inner, StructuredTool) or hasattr(inner, "func"):
+        return getattr(inner, "func", None) is not None
+    return True
+
+
+def declare(inner: BaseTool, hooks: Hooks, *, version: int = 1) -> type[ToolOperation]:
+    """The operation class of a tool. Its module is where the tool's function is defined."""
+    function = getattr(inner, "func", None) or getattr(inner, "coroutine", None)
+    module = getattr(inspect.unwrap(function), "__module__", None) if function is not None else None
+    namespace = {
+        "__module__": module or type(inner).__module__,
+        "__doc__": inner.description,
+        "name": inner.name,
+        "version": version,
+        "hooks": hooks,
+        "repeatable": False,
+    }
+    return type(f"ToolOperation_{inner.name}", (ToolOperation,), namespace)
+
+

@@ -1,0 +1,145 @@
+"""Reading the journal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, select
+
+from langchain_agentrein.action import Action, Entry, Json, SessionRecord, SessionStatus, Status
+from langchain_agentrein.errors import ConfigError
+from langchain_agentrein.journal import schema
+from langchain_agentrein.journal.rows import to_action, to_entry, to_session
+from langchain_agentrein.journal.sealing import Vault
+from langchain_agentrein.journal.store import Store
+
+_A, _S, _E, _P = schema.actions.c, schema.sessions.c, schema.entries.c, schema.payloads.c
+CHUNK = 500
+"""Owners per query, below every database's limit of parameters."""
+
+
+class Reader:
+    """Queries; nothing here writes."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self.store, self.vault = store, vault
+
+    def get(self, action_id: str) -> Action:
+        """One action, by its id or a beginning of it that no other shares.
+
+        Raises:
+            ConfigError: There is none, or several.
+        """
+        with self.store.read() as connection:
+            rows = connection.execute(
+                select(schema.actions).where(_A.id.startswith(action_id, autoescape=True)).limit(2)
+            ).all()
+            found = [row for row in rows if row.id == action_id] or rows
+            if len(found) != 1:
+                raise ConfigError(
+                    f"{'several actions begin' if rows else 'no action begins'} with {action_id!r}: "
+                    "`agentrein timeline` shows their ids"
+                )
+            return self._actions(connection, found)[0]
+
+    def calls(self, call_key: str) -> list[Action]:
+        """Every generation of one call, oldest first."""
+        with self.store.read() as connection:
+            rows = connection.execute(
+                select(schema.actions).where(_A.call_key == call_key).order_by(_A.generation)
+            ).all()
+            return self._actions(connection, rows)
+
+    def actions(
+        self,
+        session_ids: Collection[str],
+        *,
+        statuses: Collection[Status] | None = None,
+        after: int | None = None,
+        payloads: bool = True,
+    ) -> list[Action]:
+        """The actions of sessions, in the order of their effects; those without effect last.
+
+        Args:
+            statuses: Only these.
+            after: Only those whose `seq` is greater.
+            payloads: Without, arguments, snapshots and receipts stay empty.
+        """
+        conditions: list[ColumnElement[bool]] = [_A.session_id.in_(list(session_ids))]
+        if statuses is not None:
+            conditions.append(_A.status.in_([str(status) for status in statuses]))
+        if after is not None:
+            conditions.append(_A.seq > after)
+        query = select(schema.actions).where(*conditions)
+        with self.store.read() as connection:
+            rows = connection.execute(query).all()
+            found = self._actions(connection, rows) if payloads else [to_action(r._mapping, {}) for r in rows]
+        # `seq` counts within a session; across sessions only time orders.
+        return sorted(found, key=lambda a: (a.seq is None, a.started_at or a.created_at, a.seq or 0, a.id))
+
+    def session(self, session_id: str) -> SessionRecord | None:
+        """One session, or `None`: it has no actions yet."""
+        found = self.sessions(ids=[session_id])
+        return found[0] if found else None
+
+    def sessions(
+        self,
+        *,
+        ids: Collection[str] | None = None,
+        thread_id: str | None = None,
+        tenant: str | None = None,
+        statuses: Collection[SessionStatus] | None = None,
+        limit: int | None = None,
+    ) -> list[SessionRecord]:
+        """Sessions, newest first."""
+        query = select(schema.sessions).order_by(_S.opened_at.desc(), _S.id.desc())
+        if ids is not None:
+            query = query.where(_S.id.in_(list(ids)))
+        if thread_id is not None:
+            query = query.where(_S.thread_id == thread_id)
+        if tenant is not None:
+            query = query.where(_S.tenant == tenant)
+        if statuses is not None:
+            query = query.where(_S.status.in_([str(status) for status in statuses]))
+        with self.store.read() as connection:
+            rows = connection.execute(query.limit(limit)).all()
+            loaded = self._payloads(connection, [row.id for row in rows])
+        return [to_session(row._mapping, loaded[row.id]) for row in rows]
+
+    def entries(self, session_ids: Collection[str]) -> list[Entry]:
+        """What came to pass in sessions, in order."""
+        query = select(schema.entries).where(_E.session_id.in_(list(session_ids)))
+        with self.store.read() as connection:
+            rows = connection.execute(query.order_by(_E.at, _E.session_id, _E.n)).all()
+        return [to_entry(row._mapping) for row in rows]
+
+    def unsettled(self, *, statuses: Collection[Status]) -> list[Action]:
+        """Actions of every session in `statuses`, without payloads."""
+        query = select(schema.actions).where(_A.status.in_([str(status) for status in statuses]))
+        with self.store.read() as connection:
+            return [to_action(row._mapping, {}) for row in connection.execute(query.order_by(_A.created_at))]
+
+    def _actions(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Action]:
+        loaded = self._payloads(connection, [row.id for row in rows])
+        return [to_action(row._mapping, loaded[row.id]) for row in rows]
+
+    def _payloads(self, connection: Connection, owners: Sequence[str]) -> Mapping[str, dict[str, Json]]:
+        merged: dict[str, dict[str, Json]] = defaultdict(dict)
+        for some in _chunks(owners):
+            query = select(_P.owner_id, _P.data).where(_P.owner_id.in_(some)).order_by(_P.n)
+            for owner, data in connection.execute(query):
+                merged[owner].update(self.vault.unpack(data, lambda name, o=owner: _blob(connection, o, name)))
+        return merged
+
+
+def _blob(connection: Connection, owner: str, name: str) -> bytes | None:
+    c = schema.blobs.c
+    data = connection.scalar(select(c.data).where(c.owner_id == owner, c.name == name))
+    return None if data is None else bytes(data)
+
+
+def _chunks(owners: Sequence[str]) -> Iterable[Sequence[str]]:
+    for start in range(0, len(owners), CHUNK):
+        yield owners[start : start + CHUNK]

@@ -1,0 +1,331 @@
+"""What a connector declares: one operation, how it is done, and how it is undone.
+
+The reverse stands beside the forward. An operation is rebuilt anywhere from its name, its version
+and its JSON arguments, so nothing that an undo needs may live in a closure:
+
+    class Retitle(Operation):
+        \"\"\"Change an issue's title.\"\"\"
+
+        name, risk, reversal = "tracker.issues.retitle", Risk.MEDIUM, Reversal.EXACT
+        number: int
+        title: str
+
+        def snapshot(self, api): return {"title": api.get(self.number).title}
+        def do(self, api, action): return {"number": api.retitle(self.number, self.title)}
+        def observe(self, api, action): return {"title": api.get(self.number).title}
+        def undo(self, api, action): api.retitle(self.number, action.before["title"])
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from langchain_agentrein.action import Action, Json, Reversal, Risk, UndoEffect
+from langchain_agentrein.errors import NotDone, UnknownOperation
+
+ENTRY_POINTS = "langchain_agentrein.operations"
+"""The entry-point group under which other packages name the modules that define operations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A probe's answer: the effect is there.
+
+    Attributes:
+        receipt: What `do` would have returned.
+    """
+
+    receipt: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotHappened:
+    """A probe's answer: the effect is not there, and will not come. Only a strongly consistent read may say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A probe's answer: this reader cannot tell. It goes to a person, never to a second try.
+
+    Attributes:
+        why: What stood in the way.
+    """
+
+    why: str = ""
+
+
+Probed = Happened | NotHappened | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an `undo` may return to be precise about it.
+
+    Attributes:
+        residue: What could not be taken back, one sentence each.
+        unfinished: Set, it says what a person must still do, and the action stays `stuck`.
+    """
+
+    residue: Sequence[str] = ()
+    unfinished: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a call could do, seen before it runs.
+
+    Attributes:
+        summary: One sentence for the person who decides: how many rows, whom it reaches.
+        undo_effects: What its undo would do to the world.
+    """
+
+    risk: Risk
+    reversal: Reversal
+    summary: str = ""
+    undo_risk: Risk = Risk.LOW
+    undo_effects: frozenset[UndoEffect] = field(default_factory=frozenset)
+    declared: bool = True
+    """Without, nothing is known of the tool, and the policy's `unknown` decides."""
+
+
+class Operation(BaseModel):
+    """One kind of action. The annotated fields are the tool's schema; the docstring is what the model reads.
+
+    Every hook may be `def` or `async def`. `api` is the connector's client. A snapshot, a receipt
+    and an observation are JSON that may hold `bytes`; they outlive the process, the release and
+    the machine.
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    name: ClassVar[str] = ""
+    """`connector.resource.verb`, unique; the tool's name is this with underscores."""
+    version: ClassVar[int] = 1
+    """Raise it when arguments, snapshot or receipt change their shape or a default its value."""
+    undoes: ClassVar[frozenset[int]] = frozenset()
+    """Older versions whose journal entries this class still undoes."""
+    risk: ClassVar[Risk] = Risk.MEDIUM
+    reversal: ClassVar[Reversal] = Reversal.NONE
+    undo_risk: ClassVar[Risk] = Risk.LOW
+    undo_effects: ClassVar[frozenset[UndoEffect]] = frozenset()
+    """What the undo itself does to the world; anything here is asked for before a rollback does it."""
+    read_only: ClassVar[bool] = False
+    """It changes nothing: not journaled, never gated."""
+    partial: ClassVar[bool] = False
+    """After a conflict `undo` can restore just `action.undo_fields`."""
+    repeatable: ClassVar[bool] = False
+    """`undo` may run again after a crash in its middle, without doing harm."""
+
+    needs_client: ClassVar[bool] = True
+    """It acts through a connector's client; without, `api` is `None`."""
+
+    def assess(self, api: Any) -> Assessment:
+        """What this call could do, for the rules and for the person who decides. Touches nothing."""
+        return Assessment(self.risk, self.reversal, "", self.undo_risk, self.undo_effects)
+
+    def undo_assessment(self) -> Assessment:
+        """What its undo would do to the world, from the arguments alone."""
+        return Assessment(self.risk, self.reversal, "", self.undo_risk, self.undo_effects)
+
+    def account(self, api: Any) -> str | None:
+        """Whose credentials `api` carries, as a stable name without secrets; `None`: there are none."""
+        return None
+
+    def snapshot(self, api: Any) -> Json:
+        """What is there before, as far as the undo needs it. Durable before `do` begins.
+
+        An operation on a transactional store may open its transaction here and commit it in `do`.
+        """
+        return None
+
+    def do(self, api: Any, action: Action) -> Any:
+        """The effect. `action.key` is the idempotency key or marker.
+
+        Returns:
+            The receipt: JSON that names what was made.
+        Raises:
+            NotDone: It certainly did not happen. Anything else leaves the action in doubt.
+        """
+        raise NotImplementedError
+
+    def observe(self, api: Any, action: Action) -> Json:
+        """The state that this action changed, as it is now, in the shape of `snapshot`.
+
+        A mapping is compared field by field. `None` means that the thing does not exist.
+        """
+        return None
+
+    def as_before(self, action: Action) -> Json:
+        """The observation that means "already undone", from `action.before`; `None`: the thing is not there."""
+        return action.before
+
+    def expect(self, action: Action) -> Json:
+        """What `observe` would have returned right after, worked out from the record alone.
+
+        Asked when the process died before it could look. `None`: it cannot be worked out, and an
+        undo will then leave the decision to a person.
+        """
+        return None
+
+    def probe(self, api: Any, action: Action) -> Probed:
+        """Whether an effect in doubt happened."""
+        return Unknown(f"{self.name} has no probe")
+
+    def attached(self, api: Any, action: Action) -> Sequence[str]:
+        """What others have since attached to what this action created, one sentence each; any is a conflict."""
+        return ()
+
+    def undo(self, api: Any, action: Action) -> Undone | Sequence[str] | str | None:
+        """Take the effect back, knowing `action.before`, `.receipt`, `.after`, `.undo_fields`.
+
+        Returns:
+            The residue, if anything stays.
+        Raises:
+            Conflict: Somebody changed what would be overwritten.
+        """
+        raise NotImplementedError
+
+    def receipt(self, value: Any) -> Json:
+        """What is journaled of what `do` returned."""
+        return value
+
+    def result(self, receipt: Json) -> Any:
+        """What the model is shown of a receipt."""
+        return receipt
+
+    def shown(self, value: Any) -> Any:
+        """What the caller is given of what `do` returned, when it ran just now."""
+        return self.result(self.receipt(value))
+
+    def undo_until(self, action: Action) -> datetime | None:
+        """When the vendor's limit for undoing it ends (UTC), if there is one."""
+        return None
+
+    def fate(self, error: BaseException) -> type[NotDone] | None:
+        """How an error of `do` is read: `NotDone` or `Throttled`, or `None` for "it may have happened"."""
+        return type(error) if isinstance(error, NotDone) else None
+
+    def touches(self) -> frozenset[str]:
+        """Names of what it acts on; an undo that waits holds back earlier undos that share one."""
+        return frozenset({self.connector})
+
+    def locks(self, api: Any) -> Sequence[Path]:
+        """Files, resolved, that it keeps locked from `snapshot` to `do`; the journal cannot be one of them."""
+        return ()
+
+    def release(self) -> None:
+        """Let go of what `snapshot` opened. Always called, last."""
+
+    @property
+    def connector(self) -> str:
+        """The first part of the name: the key under which clients are looked up."""
+        return self.name.partition(".")[0]
+
+    @property
+    def args(self) -> dict[str, Json]:
+        """The arguments as JSON, those that were given; `from_args` takes them back."""
+        dumped: dict[str, Json] = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return dumped
+
+    @classmethod
+    def from_args(cls, args: Mapping[str, Json]) -> Self:
+        """Rebuild the operation from its journaled arguments."""
+        return cls.model_validate(dict(args))
+
+    def replaced(self, args: Mapping[str, Json]) -> Self:
+        """The same call with other arguments, as a person edited them."""
+        return self.from_args(args)
+
+    @classmethod
+    def source(cls) -> str:
+        """The module that defines it, so that a fresh process finds it again."""
+        return cls.__module__
+
+    @classmethod
+    def tool_name(cls) -> str:
+        """The name under which a model calls it."""
+        return cls.name.replace(".", "_")
+
+    @classmethod
+    def overrides(cls, hook: str) -> bool:
+        """Whether the operation defines `hook` itself."""
+        return getattr(cls, hook) is not getattr(Operation, hook)
+
+    @property
+    def observes(self) -> bool:
+        """Whether `observe` can tell the present state."""
+        return self.overrides("observe")
+
+    @property
+    def is_async(self) -> bool:
+        """Whether any hook must be awaited."""
+        return any(
+            inspect.iscoroutinefunction(getattr(self, hook))
+            for hook in ("assess", "account", "snapshot", "do", "observe", "probe", "attached", "undo")
+        )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if "name" in cls.__dict__ and cls.name:
+            REGISTRY.add(cls)
+
+
+class Registry:
+    """Every operation class that was imported, by name and version; where several modules share one, by module."""
+
+    def __init__(self) -> None:
+        self._classes: dict[tuple[str, int], dict[str, type[Operation]]] = {}
+
+    def add(self, cls: type[Operation]) -> None:
+        """Register `cls`; a later definition of the same name in the same module replaces it."""
+        for version in cls.undoes:
+            self._classes.setdefault((cls.name, version), {}).setdefault(cls.source(), cls)
+        self._classes.setdefault((cls.name, cls.version), {})[cls.source()] = cls
+
+    def names(self) -> set[str]:
+        """The names known so far."""
+        return {name for name, _ in self._classes}
+
+    def get(self, name: str, version: int, source: str | None = None) -> type[Operation]:
+        """The class for a journaled name and version, importing what defines it if need be.
+
+        Raises:
+            UnknownOperation: Nothing installed answers to it.
+        """
+        why = ""
+        for module in (None, *self._modules(name, source)):
+            if module is not None:
+                try:
+                    importlib.import_module(module)
+                except ImportError as error:
+                    why = str(error)
+            known = self._classes.get((name, version), {})
+            if source in known:
+                return known[source]
+        if known:
+            return list(known.values())[-1]  # it moved to another module since
+        versions = sorted(v for n, v in self._classes if n == name)
+        if versions:
+            why = f"installed: version {', '.join(map(str, versions))}"
+        raise UnknownOperation(name, version, why)
+
+    @staticmethod
+    def _modules(name: str, source: str | None) -> Iterable[str]:
+        if source and source != "__main__":
+            yield source
+        yield f"langchain_agentrein.toolkits.{name.partition('.')[0]}"
+        for point in entry_points(group=ENTRY_POINTS):
+            yield point.module
+
+
+REGISTRY = Registry()

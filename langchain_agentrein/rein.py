@@ -1,0 +1,440 @@
+"""The front door: one `AgentRein` over one journal."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+from langchain_agentrein import engine
+from langchain_agentrein.action import Action, Json, SessionRecord, SessionStatus, Status
+from langchain_agentrein.engine import Call, Core, Decision, Keeper, Performed, Scope, Verdict
+from langchain_agentrein.errors import ConfigError, TransitionError
+from langchain_agentrein.flow import Flow, Step, adriven, driven
+from langchain_agentrein.journal import IsSecret, Journal, JournalSource, KeySource, Verification
+from langchain_agentrein.operation import Assessment, Operation
+from langchain_agentrein.policy import ApprovalRule, Budget, OnUnknown, Policy
+from langchain_agentrein.report import RollbackPlan, RollbackReport
+from langchain_agentrein.session import CURRENT, OnFailure, Session
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+    from langchain_agentrein.graphs.middleware import AgentReinMiddleware
+    from langchain_agentrein.timeline import Timeline
+
+OnOrphans: TypeAlias = Literal["ask", "rollback"]
+Clients: TypeAlias = "Mapping[str, Any] | Callable[[str, str | None], Any]"
+"""Clients by connector, or `resolver(connector, account) -> client`."""
+
+
+class AgentRein:
+    """Journals, gates, explains and undoes what agents do.
+
+    Args:
+        journal: A SQLAlchemy URL or `Engine`: `sqlite:///agentrein.db`, `postgresql+psycopg://...`.
+        rules: The policy; the first rule that matches decides.
+        budgets: Not in this release.
+        on_failure: What a failed session does: undo everything, ask with the plan, or keep its effects.
+        on_conflict: What an undo does where somebody changed things since: leave that to a person
+            (`ask`), leave it as it is (`skip`), or overwrite it (`force`).
+        on_stuck: Whether a walk ends at an undo that failed for good, or goes on below it.
+        on_orphans: What happens with effects that a thread's checkpoint knows nothing of.
+        unknown: What holds for tools that declare nothing about themselves.
+        drift: Not in this release.
+        clients: Where undos in another process get their clients from.
+        seal: The key for secrets that an undo needs, or what returns it; else `AGENTREIN_SEAL_KEY`.
+        redact: `(key, value) -> bool`: what else counts as a secret.
+        lease: Seconds after which a silent worker counts as dead.
+        attempts: How often an undo is tried before it is stuck.
+        backoff: Seconds before its second try; doubled for each further one.
+        drain_timeout: Seconds that a rollback waits for actions under way.
+        approval_ttl: Seconds after which an unanswered approval lapses; `None`: never.
+        max_payload: Bytes that one payload may take.
+    Raises:
+        ConfigError: An argument cannot work.
+        JournalUnavailable: The journal does not answer.
+        JournalVersion: A newer release wrote it.
+    """
+
+    def __init__(
+        self,
+        journal: JournalSource,
+        *,
+        rules: Sequence[ApprovalRule] = (),
+        budgets: Sequence[Budget] = (),
+        on_failure: OnFailure = "rollback",
+        on_conflict: engine.OnConflict = "ask",
+        on_stuck: engine.OnStuck = "stop",
+        on_orphans: OnOrphans = "ask",
+        unknown: OnUnknown = "ask",
+        drift: None = None,
+        clients: Clients | None = None,
+        seal: KeySource | None = None,
+        redact: IsSecret | None = None,
+        lease: float = 60.0,
+        attempts: int = 3,
+        backoff: float = 0.5,
+        drain_timeout: float = 60.0,
+        approval_ttl: float | None = None,
+        max_payload: int | None = None,
+    ) -> None:
+        if drift is not None:
+            raise ConfigError("drift is not in this release: leave it out")
+        for name, value, allowed in (
+            ("on_failure", on_failure, ("rollback", "ask", "keep")),
+            ("on_conflict", on_conflict, ("ask", "skip", "force")),
+            ("on_stuck", on_stuck, ("stop", "continue")),
+            ("on_orphans", on_orphans, ("ask", "rollback")),
+        ):
+            if value not in allowed:
+                raise ConfigError(f"{name}={value!r}: use one of {', '.join(map(repr, allowed))}")
+        self.policy = Policy(rules, budgets, unknown)
+        self.on_failure, self.on_orphans = on_failure, on_orphans
+        self.journal = Journal(journal, seal=seal, redact=redact, max_payload=max_payload)
+        self._clients = clients or {}
+        self._bound: dict[tuple[str, str | None], Any] = {}
+        self.core = Core(
+            journal=self.journal,
+            decide=self._decide,
+            client=self.client,
+            keeper=Keeper(self.journal, lease),
+            on_conflict=on_conflict,
+            on_stuck=on_stuck,
+            lease=lease,
+            attempts=attempts,
+            backoff=backoff,
+            drain_timeout=drain_timeout,
+            approval_ttl=approval_ttl,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self.core.keeper.close()
+        self.journal.close()
+
+    # -- doing ---------------------------------------------------------------------------------
+
+    def session(
+        self,
+        intent: str = "",
+        *,
+        agent_id: str | None = None,
+        thread_id: str | None = None,
+        tenant: str | None = None,
+        rules: Sequence[ApprovalRule] = (),
+    ) -> Session:
+        """A session outside a graph: `with rein.session(intent="..."):`, or `async with`.
+
+        It completes when the block ends, and follows `on_failure` when an exception leaves it.
+
+        Args:
+            intent: What the session is for.
+            rules: Rules that come before the common ones.
+        """
+        return Session.open(
+            self, goal=intent, agent_id=agent_id, thread_id=thread_id, tenant=tenant, rules=rules
+        )
+
+    def tools(self, *tools_or_toolkits: Any, rationale: bool = False) -> list[BaseTool]:
+        """Reversible tools, bound to this journal.
+
+        Args:
+            tools_or_toolkits: Tools, functions, toolkits.
+            rationale: Ask the model for a `rationale` with each call; it is journaled, never passed on.
+        """
+        from langchain_agentrein.toolkits.base import ReversibleToolkit
+
+        return ReversibleToolkit(*tools_or_toolkits, rein=self, rationale=rationale).get_tools()
+
+    def middleware(self, **options: Any) -> AgentReinMiddleware:
+        """The middleware for `create_agent(..., middleware=[rein.middleware()])`; list it first."""
+        from langchain_agentrein.graphs.middleware import AgentReinMiddleware
+
+        return AgentReinMiddleware(self, **options)
+
+    def perform(self, op: Operation, api: Any, call: Call) -> Flow[Performed]:
+        """The flow that does one action; tools drive it."""
+        return engine.perform(self.core, op, api, call)
+
+    def client(self, connector: str, account: str | None = None) -> Any:
+        """The client with which a connector's operations are done and undone.
+
+        Raises:
+            ConfigError: Nobody provides one.
+        """
+        if callable(self._clients):
+            return self._clients(connector, account)
+        if connector in self._clients:
+            return self._clients[connector]
+        for key in ((connector, account), (connector, None)):
+            if key in self._bound:
+                return self._bound[key]
+        try:
+            toolkit = importlib.import_module(f"langchain_agentrein.toolkits.{connector}").TOOLKIT
+        except ImportError as error:
+            raise ConfigError(
+                f"nobody provides a client for {connector!r}: pass AgentRein(clients={{{connector!r}: ...}}), "
+                "or name your application with `agentrein --app module:rein`"
+            ) from error
+        return toolkit.from_env().client
+
+    def bind(self, connector: str, client: Any, account: str | None = None) -> None:
+        """Remember the client of a connector, for undos in this process."""
+        self._bound[connector, account] = client
+        self._bound.setdefault((connector, None), client)
+
+    def _decide(self, action: Action, assessment: Assessment) -> Verdict:
+        session = CURRENT.get()
+        own = session.rules if session is not None and session.rein is self else ()
+        return self.policy.decide(action, assessment, own)
+
+    # -- undoing -------------------------------------------------------------------------------
+
+    def _plan(
+        self,
+        *,
+        session: str | None = None,
+        thread: str | None = None,
+        to: str | None = None,
+        only: Collection[str] | None = None,
+        all_sessions: bool = False,
+    ) -> Flow[RollbackPlan]:
+        """What an undo would do, touching nothing.
+
+        Args:
+            session: A session's id, or
+            thread: a thread's: its latest session, or with `all_sessions` all of them.
+            to: Undo only what came after this action.
+            only: Undo just these actions.
+        Raises:
+            ConfigError: There is no such session, thread or action.
+        """
+        scope = yield from self._scope(session, thread, all_sessions, to, only)
+        return (yield from engine.plan(self.core, scope))
+
+    plan = driven(_plan)
+    aplan = adriven(_plan)
+
+    def _rollback(
+        self,
+        *,
+        session: str | None = None,
+        thread: str | None = None,
+        to: str | None = None,
+        only: Collection[str] | None = None,
+        reason: str | None = None,
+        by: str | None = None,
+        all_sessions: bool = False,
+        approve: RollbackPlan | Collection[str] = (),
+        on_conflict: engine.OnConflict | None = None,
+    ) -> Flow[RollbackReport]:
+        """Undo, newest effect first, from any process.
+
+        Undos that reach people, move money, publish or trigger automation wait as stuck, unless approved.
+
+        Args:
+            session: A session's id, or
+            thread: a thread's: its latest session, or with `all_sessions` all of them.
+            to: Undo only what came after this action.
+            only: Undo just these actions.
+            reason: Why, for the record.
+            by: Who asks, for the record.
+            approve: The plan as `by` has seen it, or ids of actions, whose far-reaching undos may run.
+            on_conflict: Overrides the general answer to conflicts.
+        Raises:
+            ConfigError: There is no such session, thread or action, or an approval without `by`.
+        """
+        scope = yield from self._scope(session, thread, all_sessions, to, only)
+        ids = [line.action.id for line in approve.asks] if isinstance(approve, RollbackPlan) else list(approve)
+        if ids and by is None:
+            raise ConfigError("approving an undo needs a name: rollback(..., approve=..., by='ana@acme.com')")
+        cause = f"{by or 'somebody'} rolled it back" + (f": {reason}" if reason else "")
+        return (
+            yield from engine.rollback(
+                self.core,
+                scope,
+                cause=cause,
+                by=by,
+                reason=reason,
+                approved={one: by or "" for one in ids},
+                on_conflict=on_conflict,
+            )
+        )
+
+    rollback = driven(_rollback)
+    arollback = adriven(_rollback)
+
+    def _recover(self) -> Flow[RollbackReport]:
+        """Settle what dead workers left under way, and finish the rollbacks they had begun."""
+        return (yield from engine.recover(self.core))
+
+    recover = driven(_recover)
+    arecover = adriven(_recover)
+
+    def _approve(self, action_id: str, *, by: str, args: Json = None) -> Flow[Action]:
+        """A person's yes: the action may run; its far-reaching undo may run; or, in doubt, it did happen.
+
+        Args:
+            action_id: The id, or a beginning of it that no other shares.
+            args: Run with these arguments instead.
+        Raises:
+            TransitionError: It waits for nobody.
+        """
+        action: Action = yield Step(self.journal.get, (action_id,))
+        if action.status is Status.PROPOSED:
+            kind: Literal["approve", "edit"] = "approve" if args is None else "edit"
+            return (yield from engine.decide(self.core, action, Decision(kind, by=by, args=args)))
+        if action.status is Status.IN_DOUBT:
+            return (yield from engine.settle(self.core, action, happened=True, by=by))
+        if action.status in (Status.STUCK, Status.EXECUTED):
+            return (yield from engine.approve_undo(self.core, action, by=by))
+        raise TransitionError(action.id, str(action.status), "approved", "it waits for nobody")
+
+    approve = driven(_approve)
+    aapprove = adriven(_approve)
+
+    def _reject(self, action_id: str, *, by: str, reason: str | None = None) -> Flow[Action]:
+        """A person's no: the action may not run; or, in doubt, it did not happen.
+
+        Raises:
+            TransitionError: It waits for nobody.
+        """
+        action: Action = yield Step(self.journal.get, (action_id,))
+        if action.status is Status.PROPOSED:
+            return (yield from engine.decide(self.core, action, Decision("reject", by=by, message=reason)))
+        if action.status is Status.IN_DOUBT:
+            return (yield from engine.settle(self.core, action, happened=False, by=by))
+        raise TransitionError(action.id, str(action.status), "rejected", "it waits for nobody")
+
+    reject = driven(_reject)
+    areject = adriven(_reject)
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def _actions(
+        self, *, session: str | None = None, thread: str | None = None, all_sessions: bool = True
+    ) -> Flow[list[Action]]:
+        """The actions of a session, or of a thread's sessions, in the order of their effects."""
+        scope = yield from self._scope(session, thread, all_sessions)
+        found: list[Action] = yield Step(self.journal.actions, (scope.session_ids,))
+        return found
+
+    actions = driven(_actions)
+    aactions = adriven(_actions)
+
+    def _sessions(
+        self,
+        *,
+        thread: str | None = None,
+        tenant: str | None = None,
+        statuses: Iterable[SessionStatus] | None = None,
+        limit: int | None = None,
+    ) -> Flow[list[SessionRecord]]:
+        """Sessions, newest first."""
+        wanted = list(statuses) if statuses is not None else None
+        found: list[SessionRecord] = yield Step(
+            lambda: self.journal.sessions(thread_id=thread, tenant=tenant, statuses=wanted, limit=limit)
+        )
+        return found
+
+    sessions = driven(_sessions)
+    asessions = adriven(_sessions)
+
+    def _timeline(
+        self, *, session: str | None = None, thread: str | None = None, all_sessions: bool = True
+    ) -> Flow[Timeline]:
+        """What happened, why, and what became of it: one causal graph."""
+        from langchain_agentrein.timeline import Timeline
+
+        scope = yield from self._scope(session, thread, all_sessions)
+        ids = scope.session_ids
+        sessions = yield Step(lambda: self.journal.sessions(ids=ids))
+        actions = yield Step(self.journal.actions, (ids,))
+        entries = yield Step(self.journal.entries, (ids,))
+        return Timeline(sessions, actions, entries, mask=self.journal.redactor.mask)
+
+    timeline = driven(_timeline)
+    atimeline = adriven(_timeline)
+
+    def _verify(self, *, session: str | None = None, thread: str | None = None) -> Flow[Verification]:
+        """Check the record: every link, every payload, every row; says where it breaks."""
+        ids = None
+        if session is not None or thread is not None:
+            ids = (yield from self._scope(session, thread, True)).session_ids
+        checked: Verification = yield Step(self.journal.verify, (ids,))
+        return checked
+
+    verify = driven(_verify)
+    averify = adriven(_verify)
+
+    def _forget(
+        self,
+        *,
+        session: str | None = None,
+        thread: str | None = None,
+        before: datetime | None = None,
+        by: str | None = None,
+    ) -> Flow[int]:
+        """Erase the payloads of ended sessions: arguments, snapshots, reasons. The chain still verifies.
+
+        What was forgotten cannot be undone any more.
+
+        Args:
+            before: Only sessions that ended before this.
+        Returns:
+            How many sessions were erased.
+        Raises:
+            ConfigError: Neither session, thread nor time is given, or a session has not ended.
+        """
+        if session is None and thread is None and before is None:
+            raise ConfigError("say what to forget: session=, thread= or before=")
+        ids = None
+        if session is not None or thread is not None:
+            ids = (yield from self._scope(session, thread, True)).session_ids
+        erased: int = yield Step(lambda: self.journal.forget(ids, before=before, by=by))
+        return erased
+
+    forget = driven(_forget)
+    aforget = adriven(_forget)
+
+    def _scope(
+        self,
+        session: str | None,
+        thread: str | None,
+        all_sessions: bool,
+        to: str | None = None,
+        only: Collection[str] | None = None,
+    ) -> Flow[Scope]:
+        if (session is None) == (thread is None):
+            raise ConfigError("name either session= or thread=")
+        found: list[SessionRecord]
+        if session is not None:
+            found = yield Step(lambda: self.journal.sessions(ids=[session]))
+            if not found:
+                raise ConfigError(f"the journal has no session {session!r}: `agentrein sessions` lists them")
+        else:
+            found = yield Step(lambda: self.journal.sessions(thread_id=thread))
+            if not found:
+                raise ConfigError(
+                    f"the journal has no session of thread {thread!r}: nothing was done on it, "
+                    "or it has another journal; `agentrein sessions` lists them"
+                )
+        ids = tuple(one.id for one in (found if all_sessions else found[:1]))
+        return Scope(ids, to, frozenset(only) if only is not None else None)
+
+
+__all__ = ["AgentRein", "Clients", "OnFailure", "OnOrphans", "Session"]
