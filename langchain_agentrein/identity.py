@@ -28,7 +28,8 @@ class Caller:
 
     Attributes:
         thread_id: The root thread, or `None` without a checkpointer.
-        namespace: The names of the nested graphs and nodes, without the ids of their tasks.
+        namespace: The path of nested graphs, without the ids of tasks.
+        task_ns: The checkpoint namespace of the task that calls.
         messages: The state's messages, if the call has a state.
         state: The rest of the state.
     """
@@ -83,8 +84,8 @@ def caller(tool_call_id: str | None, config: RunnableConfig | None, runtime: Any
 
 
 def namespace(checkpoint_ns: str) -> str:
-    """A checkpoint namespace without the ids of its tasks, which change from one replay to the next."""
-    return "|".join(part.partition(":")[0] for part in checkpoint_ns.split("|"))
+    """The path of the graph that a task runs in, without the ids of tasks, which change in a replay."""
+    return "|".join(part.partition(":")[0] for part in checkpoint_ns.split("|")[:-1])
 
 
 def call_key(where: Caller, operation: str) -> str:

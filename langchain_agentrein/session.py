@@ -40,12 +40,20 @@ class Session:
     Attributes:
         record: What the journal has, or will have at the first action.
         rules: Rules that come before the common ones.
+        message_id: The opener's message under which nested agents act, as far as there is one.
     """
 
     def __init__(
-        self, rein: AgentRein, record: SessionRecord, *, rules: Sequence[ApprovalRule] = (), opener: bool = True
+        self,
+        rein: AgentRein,
+        record: SessionRecord,
+        *,
+        rules: Sequence[ApprovalRule] = (),
+        opener: bool = True,
+        message_id: str | None = None,
     ) -> None:
         self.rein, self.record, self.rules, self.opener = rein, record, tuple(rules), opener
+        self.message_id = message_id
         self._token: contextvars.Token[Session | None] | None = None
 
     @classmethod

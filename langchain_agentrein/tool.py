@@ -278,7 +278,7 @@ class ReversibleTool(BaseTool):
             key=identity.call_key(where, op.name),
             thread_id=where.thread_id,
             tool_call_id=where.tool_call_id,
-            message_id=where.message.id if where.message is not None else None,
+            message_id=root_message(where),
             intent=intent,
             pauses=pauses(),
             ask=binding.ask if binding is not None else None,
@@ -382,6 +382,20 @@ class ReversibleTool(BaseTool):
             raise refusal
         return ToolMessage(str(refusal), tool_call_id=tool_call_id, name=self.name, status="error")
 
+    def visible_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """A model's arguments as the operation takes them."""
+        return {name: value for name, value in args.items() if not (self.rationale and name == RATIONALE)}
+
+    def validate_args(self, args: Mapping[str, Any]) -> None:
+        """Check arguments that a person wrote.
+
+        Raises:
+            ValueError: They do not fit the tool.
+        """
+        schema = self.operation if self.inner is None else self.inner.tool_call_schema
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
+            schema.model_validate(dict(args))
+
     def _visible(self, tool_input: str | dict[str, Any]) -> str | dict[str, Any]:
         """The input without what was added for us."""
         if isinstance(tool_input, str):
@@ -431,13 +445,23 @@ def _inside(prepared: _Prepared) -> Iterator[None]:
     if outer is not None and outer.id == prepared.call.session.id:
         session = outer
     else:
-        session = Session(prepared.rein, prepared.call.session, opener=False)
+        session = Session(
+            prepared.rein, prepared.call.session, opener=False, message_id=prepared.call.message_id
+        )
     tokens = CURRENT.set(session), BINDING.set(Binding(prepared.rein))
     try:
         yield
     finally:
         BINDING.reset(tokens[1])
         CURRENT.reset(tokens[0])
+
+
+def root_message(where: Caller) -> str | None:
+    """The message that accounts for the call in the state of whoever opened the session."""
+    outer = CURRENT.get()
+    if outer is not None and outer.message_id is not None:
+        return outer.message_id
+    return where.message.id if where.message is not None else None
 
 
 def _nobody(op: Operation) -> Action:
@@ -510,4 +534,4 @@ def reversible(
     return wrap if target is None else wrap(target)
 
 
-__all__ = ["BINDING", "Binding", "ReversibleTool", "reversible"]
+__all__ = ["BINDING", "Binding", "ReversibleTool", "reversible", "root_message"]

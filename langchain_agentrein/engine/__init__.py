@@ -1,16 +1,19 @@
 """Forward and back, written once as generators that `flow` drives, sync or async."""
 
-from langchain_agentrein.engine.compensate import compensate
+from langchain_agentrein.engine.compensate import AWAITING_APPROVAL, compensate
 from langchain_agentrein.engine.core import Call, Core, Decision, OnConflict, OnStuck, Performed, Reported, Verdict
+from langchain_agentrein.engine.gate import Considered, consider
 from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.engine.perform import decide, perform, propose, told
 from langchain_agentrein.engine.plan import plan
 from langchain_agentrein.engine.reconcile import approve_undo, reconcile, settle
 from langchain_agentrein.engine.recover import recover
-from langchain_agentrein.engine.walk import Progress, Scope, close, drain, freeze, report, rollback, stack, step_back
+from langchain_agentrein.engine.walk import Progress, Scope, close, drain, expire, freeze, next_back, report, rollback, stack, step_back
 
 __all__ = [
+    "AWAITING_APPROVAL",
     "Call",
+    "Considered",
     "Core",
     "Decision",
     "Keeper",
@@ -24,9 +27,12 @@ __all__ = [
     "approve_undo",
     "close",
     "compensate",
+    "consider",
     "decide",
     "drain",
+    "expire",
     "freeze",
+    "next_back",
     "perform",
     "plan",
     "propose",

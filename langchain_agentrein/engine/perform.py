@@ -67,9 +67,9 @@ def _once(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performed]:
     _apart(core, op, api)
     assessment: Assessment = yield Step(op.assess, (api,))
     account: str | None = yield Step(op.account, (api,))
-    draft = _draft(core, op, call, earlier, assessment, account)
-    action = waiting if waiting is not None else draft
-    verdict = core.decide(draft, _kept(core, draft.args, assessment))
+    fresh = draft(core, op, call, earlier, assessment, account)
+    action = waiting if waiting is not None else fresh
+    assessment, verdict = judged(core, fresh, assessment)
     op, action = yield from _permitted(core, op, action, call, assessment, verdict)
 
     before: Json = yield Step(op.snapshot, (api,))
@@ -79,7 +79,7 @@ def _once(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performed]:
         raise ConfigError(f"the snapshot of {op.name} cannot be journaled: {error}; return JSON") from error
     if lost and action.status is Status.PROPOSED:
         lossy = _kept(core, before, assessment)
-        verdict = core.decide(draft.with_(reversal=lossy.reversal), lossy)
+        verdict = core.decide(fresh.with_(reversal=lossy.reversal), lossy)
         action = action.with_(reversal=lossy.reversal)
         op, action = yield from _permitted(core, op, action, call, lossy, verdict)
     action = yield from _start(core, action, call, before, verdict)
@@ -157,9 +157,16 @@ def _apart(core: Core, op: Operation, api: Any) -> None:
         )
 
 
-def _draft(
+def judged(core: Core, action: Action, assessment: Assessment) -> tuple[Assessment, Verdict]:
+    """What the policy says of a drafted action, and the assessment that it was given."""
+    kept = _kept(core, action.args, assessment)
+    return kept, core.decide(action, kept)
+
+
+def draft(
     core: Core, op: Operation, call: Call, earlier: Action | None, assessment: Assessment, account: str | None
 ) -> Action:
+    """The action as it would be recorded, before anything decided about it."""
     return Action(
         id="",
         session_id=call.session.id,
@@ -221,13 +228,7 @@ def _permitted(
     if verdict.decision == "allow" and not asked:
         return op, action
     if verdict.decision == "deny":
-        refusal = Approval("deny", by="policy", at=datetime.now(UTC), reason=verdict.reason)
-        if asked:
-            denied = yield Step(lambda: core.journal.move(action, Status.DENIED, approval=refusal))
-        else:
-            denied = yield Step(
-                lambda: core.journal.begin(action.with_(status=Status.DENIED, approval=refusal), call.session)
-            )
+        denied = yield from refuse(core, action, call, verdict)
         raise ActionDenied(f"{op.name} is denied: {verdict.reason}", action_id=denied.id)
     if not asked:
         action = yield from propose(core, action, call, verdict)
@@ -245,6 +246,18 @@ def _permitted(
     if action.approved_args is not None:
         op = op.replaced(action.approved_args)
     return op, action
+
+
+def refuse(core: Core, action: Action, call: Call, verdict: Verdict) -> Flow[Action]:
+    """Record that the policy said no."""
+    refusal = Approval("deny", by="policy", at=datetime.now(UTC), reason=verdict.reason)
+    denied: Action
+    if action.id:
+        denied = yield Step(lambda: core.journal.move(action, Status.DENIED, approval=refusal))
+    else:
+        refused = action.with_(status=Status.DENIED, approval=refusal)
+        denied = yield Step(lambda: core.journal.begin(refused, call.session))
+    return denied
 
 
 def propose(core: Core, action: Action, call: Call, verdict: Verdict) -> Generator[Step | Sleep, Any, Action]:
@@ -441,4 +454,4 @@ def told(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error)}
 
 
-__all__ = ["decide", "observed", "open_session", "perform", "propose", "told"]
+__all__ = ["decide", "draft", "judged", "observed", "open_session", "perform", "propose", "refuse", "told"]

@@ -101,6 +101,11 @@ def freeze(
                     one, SessionStatus.ROLLING_BACK, **new
                 )
             )
+    yield from expire(core, scope)
+
+
+def expire(core: Core, scope: Scope) -> Flow[None]:
+    """Let every approval that is asked for or given, but not used, lapse."""
     waiting: list[Action] = yield Step(
         lambda: core.journal.actions(scope.session_ids, statuses=WAITING, payloads=False)
     )
@@ -161,6 +166,12 @@ def stack(core: Core, scope: Scope) -> Flow[list[Action]]:
         for action in reversed(found)
         if action.status in TO_UNDO and (scope.only is None or action.id in scope.only)
     ]
+
+
+def next_back(core: Core, session_id: str, below: int | None) -> Flow[Action | None]:
+    """The newest action of a session that is to undo and came before `below`; `None`: the walk is at its end."""
+    found: list[Action] = yield Step(lambda: core.journal.newest(session_id, statuses=TO_UNDO, below=below))
+    return found[0] if found else None
 
 
 def needs_approval(op: Operation, assessment: Assessment) -> str | None:
@@ -303,4 +314,4 @@ def report(core: Core, scope: Scope) -> Flow[RollbackReport]:
     return RollbackReport(scope.session_ids, tuple(ReportLine.of(action) for action in reversed(found)))
 
 
-__all__ = ["Progress", "Scope", "close", "drain", "freeze", "report", "rollback", "stack", "step_back"]
+__all__ = ["Progress", "Scope", "close", "drain", "expire", "freeze", "next_back", "report", "rollback", "stack", "step_back"]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
 from langchain_agentrein.action import Action, Entry, Json, SessionRecord, SessionStatus, Status
 from langchain_agentrein.errors import ConfigError
@@ -78,6 +78,48 @@ class Reader:
             found = self._actions(connection, rows) if payloads else [to_action(r._mapping, {}) for r in rows]
         # `seq` counts within a session; across sessions only time orders.
         return sorted(found, key=lambda a: (a.seq is None, a.started_at or a.created_at, a.seq or 0, a.id))
+
+    def newest(self, session_id: str, *, statuses: Collection[Status], below: int | None) -> list[Action]:
+        """At most one action: the one with the greatest `seq` less than `below`."""
+        query = select(schema.actions).where(
+            _A.session_id == session_id, _A.status.in_([str(status) for status in statuses]), _A.seq.is_not(None)
+        )
+        if below is not None:
+            query = query.where(_A.seq < below)
+        with self.store.read() as connection:
+            return self._actions(connection, connection.execute(query.order_by(_A.seq.desc()).limit(1)).all())
+
+    def effects(self, session_id: str, *, after: int) -> list[tuple[int, str, str | None]]:
+        """`(seq, id, message id)` of a session's effects after `after`, in order."""
+        query = select(_A.seq, _A.id, _A.message_id).where(_A.session_id == session_id, _A.seq > after)
+        with self.store.read() as connection:
+            return [(row.seq, row.id, row.message_id) for row in connection.execute(query.order_by(_A.seq))]
+
+    def strays(
+        self, thread_id: str, *, known: Collection[str], messages: Collection[str], session_id: str, after: int
+    ) -> list[Action]:
+        """Effects of a thread's unfinished sessions that neither `known` ids nor `messages` account for.
+
+        Args:
+            session_id: The present session, whose effects up to `after` are known to be accounted for.
+        """
+        unfinished = [str(SessionStatus.OPEN), str(SessionStatus.SUPERSEDED)]
+        happened = [str(Status.EXECUTING), str(Status.EXECUTED), str(Status.IN_DOUBT)]
+        query = (
+            select(schema.actions)
+            .join(schema.sessions, _S.id == _A.session_id)
+            .where(
+                _S.thread_id == thread_id,
+                _S.status.in_(unfinished),
+                _A.status.in_(happened),
+                _A.message_id.is_not(None),
+                or_(_A.session_id != session_id, _A.seq > after),
+            )
+        )
+        with self.store.read() as connection:
+            rows = connection.execute(query.order_by(_A.started_at)).all()
+        lost = [row for row in rows if row.id not in known and row.message_id not in messages]
+        return [to_action(row._mapping, {}) for row in lost]
 
     def session(self, session_id: str) -> SessionRecord | None:
         """One session, or `None`: it has no actions yet."""

@@ -1,0 +1,58 @@
+"""The verdict before the effect: journaled first, so that it cannot change on resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_agentrein.action import Action, Status
+from langchain_agentrein.engine.core import Call, Core
+from langchain_agentrein.engine.perform import draft, judged, open_session, propose, refuse
+from langchain_agentrein.errors import LostRace
+from langchain_agentrein.flow import Flow, Step
+from langchain_agentrein.operation import Assessment, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A call that may not simply run.
+
+    Attributes:
+        action: Its record: proposed, denied, or decided already.
+    """
+
+    action: Action
+    assessment: Assessment
+
+
+def consider(core: Core, op: Operation, api: Any, call: Call) -> Flow[Considered | None]:
+    """Let the policy look at a call that is about to run; `None`: it may run.
+
+    Raises:
+        JournalError: The verdict could not be recorded.
+    """
+    try:
+        known: list[Action] = yield Step(core.journal.calls, (call.key,)) if call.key else Step(list)
+        latest = known[-1] if known else None
+        assessment: Assessment = yield Step(op.assess, (api,))
+        if latest is not None and latest.status in _DECIDED:
+            return Considered(latest, assessment)
+        if latest is not None and latest.status in _RECORDED:
+            return None  # it ran, or is running: the executor answers with what is recorded
+        call = replace(call, session=(yield from open_session(core, call)))
+        account: str | None = yield Step(op.account, (api,))
+        action = draft(core, op, call, latest, assessment, account)
+        assessment, verdict = judged(core, action, assessment)
+        if verdict.decision == "allow":
+            return None
+        if verdict.decision == "deny":
+            return Considered((yield from refuse(core, action, call, verdict)), assessment)
+        return Considered((yield from propose(core, action, call, verdict)), assessment)
+    except LostRace:
+        return (yield from consider(core, op, api, call))
+    finally:
+        op.release()
+
+
+_DECIDED = frozenset({Status.PROPOSED, Status.APPROVED, Status.DENIED, Status.REJECTED})
+_RECORDED = frozenset(set(Status) - _DECIDED - {Status.EXPIRED, Status.FAILED, Status.RESTORED, Status.COMPENSATED})

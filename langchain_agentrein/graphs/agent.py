@@ -1,0 +1,153 @@
+"""Agents and graphs that undo what they did when they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph._internal._constants import CONFIG_KEY_DURABILITY
+from langgraph.errors import NodeError
+from langgraph.graph import END, StateGraph
+from langgraph.types import Command, Send
+
+from langchain_agentrein import engine, identity
+from langchain_agentrein.action import SessionRecord
+from langchain_agentrein.engine import Scope
+from langchain_agentrein.errors import ConfigError, SessionFailed
+from langchain_agentrein.flow import Flow, Step, arun, run
+from langchain_agentrein.graphs.ask import Approver
+from langchain_agentrein.graphs.compensation import build_compensation_graph
+from langchain_agentrein.rein import AgentRein
+from langchain_agentrein.report import RollbackReport
+
+ROLLBACK_NODE = "agentrein_rollback"
+
+
+def create_reversible_agent(
+    model: str | BaseChatModel,
+    tools: Sequence[Any],
+    *,
+    rein: AgentRein,
+    middleware: Sequence[Any] = (),
+    middleware_options: dict[str, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """`create_agent` with our middleware first, reversible tools, and checkpoints written before each step.
+
+    Args:
+        tools: Tools, functions and toolkits.
+        rein: Where to journal, and by which policy.
+        middleware: Further middleware, after ours.
+        middleware_options: For `rein.middleware(...)`.
+        options: For `create_agent`; `checkpointer` above all.
+    Raises:
+        ConfigError: A tool must be asked about, and there is no checkpointer to pause with.
+    """
+    bound = rein.tools(*tools)
+    agent = create_agent(
+        model,
+        bound,
+        middleware=[rein.middleware(**(middleware_options or {})), *middleware],
+        **options,
+    )
+    # Under `async`, LangGraph's default, a kill can lose the message that made a call.
+    return agent.with_config({"configurable": {CONFIG_KEY_DURABILITY: "sync"}})
+
+
+def add_compensation(
+    builder: StateGraph[Any, Any, Any, Any],
+    *,
+    rein: AgentRein,
+    chain: bool = False,
+    reraise: bool = True,
+    approver: Approver | None = None,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Make a graph undo its session when one of its nodes raises. Call it last, before `compile()`.
+
+    Args:
+        builder: The graph, with its nodes.
+        chain: The builder has a default error handler: run it after the walk, instead of raising.
+        reraise: Whether the run raises `SessionFailed` after the walk; `False` ends it quietly.
+        approver: `(config) -> name` of who answers, where the server does not say.
+    Raises:
+        ConfigError: The builder has a default error handler already, and `chain` is not set.
+    """
+    theirs: Any = builder._node_defaults.error_handler
+    if theirs is not None and not chain:
+        raise ConfigError(
+            "this graph has a default error handler, which ours would replace: pass chain=True to run it after "
+            "the walk, or set it per node"
+        )
+    if ROLLBACK_NODE in builder.nodes:
+        raise ConfigError("this graph has its compensation already: call add_compensation once")
+    compensation = build_compensation_graph(rein, approver=approver)
+
+    def handler(state: Any, error: NodeError, config: RunnableConfig) -> Command[Any]:
+        return _goto(run(_freeze(rein, state, error, config)))
+
+    async def ahandler(state: Any, error: NodeError, config: RunnableConfig) -> Command[Any]:
+        return _goto(await arun(_freeze(rein, state, error, config)))
+
+    def walk(task: dict[str, Any]) -> Any:
+        report = compensation.invoke(task).get("report") if task["known"] else None
+        return _end(rein, task, report, reraise=reraise)
+
+    async def awalk(task: dict[str, Any]) -> Any:
+        report = (await compensation.ainvoke(task)).get("report") if task["known"] else None
+        return _end(rein, task, report, reraise=reraise)
+
+    builder.set_node_defaults(error_handler=_both(handler, ahandler))
+    builder.add_node(ROLLBACK_NODE, RunnableLambda(walk, afunc=awalk, name=ROLLBACK_NODE), error_handler=_raise)
+    return builder
+
+
+def _both(sync: Callable[..., Any], asynchronous: Callable[..., Any]) -> Any:
+    from langgraph._internal._runnable import RunnableCallable
+
+    return RunnableCallable(sync, asynchronous, name="agentrein_failed", trace=False)
+
+
+def _goto(task: dict[str, Any]) -> Command[Any]:
+    return Command(goto=Send(ROLLBACK_NODE, task))
+
+
+def _raise(state: Any, error: NodeError) -> None:
+    """The walk itself failed, or ends in `SessionFailed`: neither may start another walk."""
+    raise error.error
+
+
+def _freeze(rein: AgentRein, state: Any, error: NodeError, config: RunnableConfig) -> Flow[dict[str, Any]]:
+    """The first act of any failure: no new actions of this session."""
+    runtime = _State(state)
+    where = identity.caller(None, config, runtime)
+    session: SessionRecord = yield Step(identity.session_of, (where, rein.journal))
+    failure = {**engine.told(error.error), "node": error.node}
+    known = (yield Step(rein.journal.session, (session.id,))) is not None
+    if known:
+        yield from engine.freeze(rein.core, Scope((session.id,)), failure=failure)
+    cause = f"node `{error.node}` failed with {failure['type']}: {failure['message']}"
+    return {"session_id": session.id, "cause": cause, "failure": failure, "known": known}
+
+
+class _State:
+    """A node's state in the shape in which a tool's runtime lends it."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+        self.config = None
+
+
+def _end(rein: AgentRein, task: dict[str, Any], report: Any, *, reraise: bool) -> Any:
+    if not reraise:
+        return Command(goto=END)
+    full: RollbackReport = run(engine.report(rein.core, Scope((task["session_id"],))))
+    failure = task["failure"]
+    raise SessionFailed(
+        f"session {task['session_id']} failed: {task['cause']}. {full}",
+        session_id=task["session_id"],
+        report=full,
+        error={"type": failure["type"], "message": failure["message"]},
+    )

@@ -1,0 +1,220 @@
+"""The gate: between model and tools it asks once for every call that may not simply run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.tools import BaseTool
+from pydantic import ValidationError
+
+from langchain_agentrein import engine, identity
+from langchain_agentrein.action import Action, Status
+from langchain_agentrein.engine import Call, Considered
+from langchain_agentrein.flow import Flow, Step, arun, run
+from langchain_agentrein.graphs.ask import (
+    Approver,
+    Question,
+    about_call,
+    approver_of,
+    ask_all,
+    decision_of,
+    has_checkpointer,
+    no_checkpointer,
+)
+from langchain_agentrein.graphs.state import EDITS_CHANNEL
+from langchain_agentrein.identity import Caller
+from langchain_agentrein.operation import Operation
+from langchain_agentrein.rein import AgentRein
+from langchain_agentrein.session import pauses
+from langchain_agentrein.tool import ReversibleTool, root_message
+
+HITL_EDITS = "hitl_edited_tool_calls"
+"""Where LangChain's own approval middleware keeps what a person edited."""
+
+
+class Gate:
+    """Considers the calls of one AI message.
+
+    Args:
+        tool: Finds a tool by name; `None`: unknown here, so the executor decides when it runs.
+        approver: `(config) -> name` of who answers, where the server does not say.
+        per_call: Leave the asking to each call as it starts; only denials are answered here.
+    """
+
+    def __init__(
+        self,
+        rein: AgentRein,
+        tool: Callable[[str], ReversibleTool | None],
+        *,
+        approver: Approver | None = None,
+        per_call: bool = False,
+    ) -> None:
+        self.rein, self.tool, self.approver, self.per_call = rein, tool, approver, per_call
+
+    def flow(
+        self, state: Mapping[str, Any], config: RunnableConfig, runtime: Any, messages: Sequence[Any]
+    ) -> Flow[dict[str, Any]]:
+        """The state's update: messages that answer refused calls, and what was edited.
+
+        Raises:
+            GraphInterrupt: A person must decide.
+            ConfigError: A person must decide, and the graph cannot pause.
+        """
+        calls = pending(messages)
+        edits = state.get(HITL_EDITS) or {}
+        considered: list[tuple[ToolCall, ReversibleTool, Considered]] = []
+        for call in calls:
+            found = yield from self._consider(_as_edited(call, edits), state, config, messages)
+            if found is not None:
+                considered.append((call, *found))
+        waiting = [one for one in considered if one[2].action.status is Status.PROPOSED]
+        decided: dict[str, Action] = {}
+        answers: dict[str, dict[str, Any]] = {}
+        if waiting and not self.per_call:
+            if not has_checkpointer(config):
+                raise no_checkpointer(", ".join(sorted({tool.name for _, tool, _ in waiting})))
+            given = yield Step(ask_all, ([self._question(tool, one) for _, tool, one in waiting],))
+            by = approver_of(config, runtime, self.approver)
+            for (call, _, one), answer in zip(waiting, given, strict=True):
+                decision = decision_of(answer, one.action, by)
+                decided[one.action.id] = yield from engine.decide(self.rein.core, one.action, decision)
+                answers[call["id"] or ""] = answer
+        return self._update(considered, decided, answers)
+
+    def _consider(
+        self, call: ToolCall, state: Mapping[str, Any], config: RunnableConfig, messages: Sequence[Any]
+    ) -> Flow[tuple[ReversibleTool, Considered] | None]:
+        tool = self.tool(call["name"])
+        if tool is None or tool.read_only:
+            return None
+        try:
+            op: Operation = tool.operation.from_args(tool.visible_args(call["args"]))
+        except ValidationError:
+            return None  # the tool itself will tell the model what does not fit
+        where = Caller(
+            thread_id=(config.get("configurable") or {}).get("thread_id"),
+            namespace=identity.namespace((config.get("configurable") or {}).get("checkpoint_ns") or ""),
+            tool_call_id=call["id"],
+            messages=messages,
+            state=state,
+            in_graph=True,
+        )
+        session = yield Step(identity.session_of, (where, self.rein.journal))
+        ask = Call(
+            session=session,
+            key=identity.call_key(where, op.name),
+            thread_id=where.thread_id,
+            tool_call_id=call["id"],
+            message_id=root_message(where),
+            intent=identity.intent_for(where, session.goal),
+            pauses=pauses(),
+        )
+        found: Considered | None = yield from engine.consider(self.rein.core, op, tool.client, ask)
+        return None if found is None else (tool, found)
+
+    def _question(self, tool: ReversibleTool, one: Considered) -> Question:
+        def check(args: dict[str, Any]) -> None:
+            tool.validate_args(args)
+
+        return about_call(
+            one.action, one.assessment, self.rein.journal.redactor, tool=tool.name, check=check
+        )
+
+    def _update(
+        self,
+        considered: Sequence[tuple[ToolCall, ReversibleTool, Considered]],
+        decided: Mapping[str, Action],
+        answers: Mapping[str, dict[str, Any]],
+    ) -> dict[str, Any]:
+        messages: list[ToolMessage] = []
+        edited: dict[str, dict[str, Any]] = {}
+        for call, tool, one in considered:
+            action = decided.get(one.action.id, one.action)
+            if action.status is Status.APPROVED and action.approved_args is not None:
+                edited[call["id"] or ""] = self.rein.journal.redactor.mask(action.approved_args)
+            elif action.status in (Status.REJECTED, Status.DENIED, Status.EXPIRED):
+                messages.append(_answer(call, tool, action, answers.get(call["id"] or "")))
+        update: dict[str, Any] = {EDITS_CHANNEL: edited}
+        if messages:
+            update["messages"] = messages
+        return update
+
+
+def _answer(call: ToolCall, tool: ReversibleTool, action: Action, answer: Any) -> ToolMessage:
+    """What the model is told instead of a result."""
+    approval = action.approval
+    kind = approval.decision if approval is not None else ""
+    said = (answer or {}).get("message") or (approval.reason if approval is not None else None)
+    if action.status is not Status.REJECTED:
+        content = f"{tool.name} was {action.status}" + (f": {said}" if said else "") + ". It did not run."
+    elif kind == "respond":
+        content = said or ""
+    else:
+        because = f" with reason: {said}" if (answer or {}).get("message") else ""
+        content = (
+            f"A person rejected this call of `{tool.name}`{because}. It did not run. "
+            "Do not call it again like this unless you are asked to."
+        )
+    return ToolMessage(
+        content,
+        tool_call_id=call["id"] or "",
+        name=tool.name,
+        status="success" if kind == "respond" else "error",
+    )
+
+
+def pending(messages: Sequence[Any]) -> list[ToolCall]:
+    """The calls of the last AI message that have no answer yet."""
+    answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
+    for message in reversed(messages):
+        if isinstance(message, AIMessage):
+            return [call for call in message.tool_calls if call["id"] not in answered]
+    return []
+
+
+def _as_edited(call: ToolCall, edits: Mapping[str, Any]) -> ToolCall:
+    edit = edits.get(call["id"] or "")
+    return call if edit is None else {**call, "name": edit["name"], "args": edit["args"]}
+
+
+def build_gate(
+    rein: AgentRein,
+    tools: Sequence[BaseTool] = (),
+    *,
+    messages_key: str = "messages",
+    approver: Approver | None = None,
+) -> RunnableLambda[Any, Any]:
+    """A gate for a hand-built graph: a node between the model and its `ToolNode`.
+
+    It asks once for all gated calls of the last AI message; refused ones get their answer in
+    `messages`, so that `ToolNode` need not run them.
+
+        builder.add_node("gate", build_gate(rein, tools))
+        builder.add_edge("model", "gate")
+        builder.add_conditional_edges("gate", tools_condition)
+
+    Args:
+        tools: The tools of the `ToolNode`, as `rein.tools(...)` made them.
+        messages_key: The state's key for messages.
+    """
+    from langchain_agentrein.toolkits.base import reversible_form
+
+    known = {tool.name: reversible_form(tool) for tool in tools}
+    gate = Gate(rein, known.get, approver=approver)
+
+    def flow(state: Mapping[str, Any], config: RunnableConfig) -> Flow[dict[str, Any]]:
+        messages = state[messages_key]
+        runtime = (config.get("configurable") or {}).get("__pregel_runtime")
+        update = yield from gate.flow(state, config, runtime, messages)
+        return {messages_key: update["messages"]} if "messages" in update else {}
+
+    def sync(state: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return run(flow(state, config))
+
+    async def asynchronous(state: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return await arun(flow(state, config))
+
+    return RunnableLambda(sync, afunc=asynchronous, name="gate")
