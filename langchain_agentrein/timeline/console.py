@@ -77,7 +77,7 @@ def _heading(session: SessionRecord) -> Text:
 
 
 def _rows(nodes: tuple[Node, ...]) -> Iterator[RenderableType]:
-    table = Table.grid(padding=(0, 1))
+    table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(style="bright_black", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", style="bright_black", no_wrap=True)
@@ -112,7 +112,7 @@ def action_text(node: ActionNode) -> Text:
     for label, said, style in _about(node):
         text.append(f"\n{label} ", "bright_black")
         text.append(said, style)
-    return text
+    return text.append(f"\n{node.id}", "bright_black")
 
 
 def _about(node: ActionNode) -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from langchain_agentrein.action import Action, Approval, Entry, Intent, SessionRecord, Status, Undo
+from langchain_agentrein.action import Action, Approval, Entry, Intent, Json, SessionRecord, Status, Undo
 from langchain_agentrein.timeline import causes, events
 from langchain_agentrein.timeline.history import Chain, moments, step_to
 from langchain_agentrein.timeline.nodes import ActionNode, Edge, InterruptNode, Node, SessionNode
@@ -147,7 +147,7 @@ def _between(sessions: Sequence[SessionRecord], nodes: Sequence[Node]) -> Iterat
 
 def action_node(action: Action, chain: Chain, shown: Shown) -> ActionNode:
     """One action as it may be shown; its cause is added when the session is known."""
-    payloads = {name: shown.value(getattr(action, name)) for name in _PAYLOADS if _tells(action, name)}
+    payloads = _payloads(action, shown)
     error = action.error if isinstance(action.error, dict) else {}
     intent, approval, undo = action.intent, action.approval, action.undo
     return ActionNode(
@@ -192,10 +192,13 @@ def action_node(action: Action, chain: Chain, shown: Shown) -> ActionNode:
     )
 
 
-def _tells(action: Action, name: str) -> bool:
-    """Whether a payload is there, and says more than the arguments do."""
-    value = getattr(action, name)
-    return value is not None and not (name in ("proposed_args", "approved_args") and value == action.args)
+def _payloads(action: Action, shown: Shown) -> dict[str, Json]:
+    """The payloads that are there, and say more than the arguments do."""
+    present = {name: shown.value(value) for name in _PAYLOADS if (value := getattr(action, name)) is not None}
+    for name in ("proposed_args", "approved_args"):
+        if present.get(name) == present.get("args"):
+            present.pop(name, None)
+    return present
 
 
 def _shown_approval(approval: Approval | None, shown: Shown) -> Approval | None:

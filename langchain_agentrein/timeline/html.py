@@ -91,7 +91,8 @@ def _code(text: str) -> Markup:
     parts = text.split("`")
     odd = len(parts) % 2 == 1
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if odd and place % 2 else part for place, part in enumerate(parts)
+        Markup("<code>{}</code>").format(part) if odd and place % 2 else part
+        for place, part in enumerate(parts)
     )
 
 

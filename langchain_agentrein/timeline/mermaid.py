@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,6 +15,14 @@ from langchain_agentrein.timeline.shown import clock, line
 _MAX_SOURCE = 45_000
 """Characters of one drawing; Mermaid refuses more than 50,000."""
 _SAFE = frozenset(" _,-@'./=+?")
+_READ_ANYWAY = re.compile(r"\$(?=\$)|(?<=[A-Za-z]):(?=[A-Za-z])")
+"""Formulas and icons, which Mermaid reads even where they are spelled as numbers: a space parts them."""
+_INVERSE = {
+    "caused": "because of",
+    "compensates": "undo caused by",
+    "waited for": "asked about",
+    "rerun of": "run again as",
+}
 _PLAIN = frozenset({Status.EXECUTED, Status.RESTORED})
 """Left out first where there is too much to draw."""
 
@@ -56,22 +65,31 @@ def flowchart(timeline: Timeline, *, limit: int = 100) -> str:
 
 def _drawing(timeline: Timeline, drawn: Sequence[Node]) -> str:
     names = {node.id: f"n{place}" for place, node in enumerate(drawn)}
-    lines = ["flowchart TD"]
+    edges = [edge for edge in timeline.edges if edge.source in names and edge.target in names]
+    place_of = {node.id: place for place, node in enumerate(drawn)}
+    linked = {frozenset((edge.source, edge.target)) for edge in edges}
+    lines = ["flowchart TB"]
     for place, session in enumerate(timeline.sessions):
         nodes = [node for node in drawn if node.session_id == session.id]
         if not nodes:
             continue
         title = f"session {session.id} - {str(session.status).replace('_', ' ')}"
         lines.append(f'    subgraph s{place}["{_text(title, 120)}"]')
+        lines.append("        direction TB")
         lines += [f"        {names[node.id]}{_shape(node)}" for node in nodes]
-        lines.append("    end")
-        lines += [f"    {names[one.id]} --- {names[next_one.id]}" for one, next_one in pairwise(nodes)]
+        lines += ["    end", f"    style s{place} fill:none,stroke:#9aa5b3"]
+        for one, following in pairwise(nodes):
+            if frozenset((one.id, following.id)) not in linked:
+                lines.append(f"    {names[one.id]} --- {names[following.id]}")
     if len(drawn) < len(timeline):
         lines.append(f'    rest["{len(timeline) - len(drawn)} more, not drawn"]')
-    for edge in timeline.edges:
-        if edge.source in names and edge.target in names:
-            arrow = "==>" if edge.kind in ("caused", "compensates") else "-.->"
-            lines.append(f"    {names[edge.source]} {arrow}|{edge.kind}| {names[edge.target]}")
+    for edge in edges:
+        arrow = "==>" if edge.kind in ("caused", "compensates") else "-.->"
+        # Every arrow points down, so that the drawing keeps the order of time.
+        ends, label = (edge.source, edge.target), str(edge.kind)
+        if place_of[edge.source] > place_of[edge.target]:
+            ends, label = (edge.target, edge.source), _INVERSE[edge.kind]
+        lines.append(f"    {names[ends[0]]} {arrow}|{label}| {names[ends[1]]}")
     for kind, style in _CLASSES.items():
         if members := [names[node.id] for node in drawn if _kind(node) == kind]:
             lines += [f"    classDef {kind} {style}", f"    class {','.join(members)} {kind}"]
@@ -131,5 +149,5 @@ def _label(*parts: str) -> str:
 
 def _text(text: str, limit: int) -> str:
     """`text` in a quoted label: whatever Mermaid, Markdown or HTML could obey is spelled as a number."""
-    flat = line(text, limit)
+    flat = _READ_ANYWAY.sub(r"\g<0> ", line(text, limit))
     return "".join(char if char.isalnum() or char in _SAFE else f"#{ord(char)};" for char in flat)

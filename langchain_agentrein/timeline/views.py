@@ -86,13 +86,13 @@ def render_sessions(sessions: Sequence[SessionRecord], *, mask: Mask = identity)
     """A list of sessions."""
     if not sessions:
         return Text("no sessions")
-    shown, table = Shown(mask), Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black")
-    for name in ("session", "status", "opened"):
-        table.add_column(name, no_wrap=name != "session", overflow="fold", min_width=11)
-    table.add_column("what for", ratio=1, overflow="fold")
+    shown, table = Shown(mask), Table(box=None, padding=(0, 1), expand=True, header_style="bright_black")
+    table.add_column("opened (UTC)", no_wrap=True, style="bright_black")
+    table.add_column("session", ratio=1, overflow="fold")
+    table.add_column("status", no_wrap=True, justify="right")
     for session in (shown_session(one, shown) for one in sessions):
         colour = SESSION_COLOURS.get(str(session.status), "cyan")
-        about = Text(line(session.goal, 120) or "(no goal)")
+        about = Text.assemble((session.id, "bold"), f"\n{line(session.goal, 160) or '(no goal)'}")
         if session.thread_id:
             about.append(f"\nthread {session.thread_id}", "bright_black")
         if session.failure:
@@ -100,8 +100,8 @@ def render_sessions(sessions: Sequence[SessionRecord], *, mask: Mask = identity)
         if session.by or session.reason:
             asked = f"\nrolled back{f' by {session.by}' if session.by else ''}"
             about.append(asked + (f": {line(session.reason, 160)}" if session.reason else ""), "magenta")
-        opened = stamp(session.opened_at).removesuffix(" UTC").replace(" ", "\n")
-        table.add_row(session.id, Text(words(session.status), colour), opened, about)
+        opened = stamp(session.opened_at).removesuffix(" UTC")
+        table.add_row(opened, about, Text(words(session.status), f"bold {colour}"))
     return table
 
 
@@ -145,7 +145,7 @@ def action_facts(node: ActionNode) -> Iterator[tuple[str, str]]:
         ("account", node.account),
         ("risk", f"{node.risk}; reversal: {node.reversal}"),
         ("why", intent.text),
-        ("said as", intent.source),
+        ("source", intent.source),
         ("goal", intent.goal),
         ("drift", f"{intent.drift:.2f}" if intent.drift is not None else None),
         ("model", intent.model),
@@ -156,7 +156,8 @@ def action_facts(node: ActionNode) -> Iterator[tuple[str, str]]:
         ("expires", stamp(approval.expires_at) if approval else None),
         ("error", node.error),
         ("still open", node.unsettled),
-        ("undo", f"{words(undo.outcome)} after {undo.attempts} attempt(s)" if undo.outcome else None),
+        ("undo", words(undo.outcome) if undo.outcome else None),
+        ("attempts", undo.attempts or None),
         ("undo allowed", f"by {undo.approved_by}" if undo.approved_by else None),
         ("undo error", undo.error),
         ("cause", node.cause or undo.cause),
@@ -172,7 +173,7 @@ def _verdict(decision: str, by: str | None, at: str) -> str:
 
 
 def _lines() -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
+    table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(justify="right", style="bright_black", no_wrap=True)
     table.add_column(ratio=1, overflow="fold")
     table.add_column(justify="right", no_wrap=True)

@@ -52,7 +52,9 @@ class Story:
 
     def _entry(self, event: str, **fields: Any) -> None:
         fields.setdefault("detail", {})
-        self.entries.append(Entry(self.id, len(self.entries) + 1, self.now, event, worker=self.worker, **fields))
+        self.entries.append(
+            Entry(self.id, len(self.entries) + 1, self.now, event, worker=self.worker, **fields)
+        )
         self.seconds += 1
 
     def session(self, to: SessionStatus, by: str | None = None, **facts: Any) -> None:
@@ -62,7 +64,9 @@ class Story:
         for name, value in {**facts, **({"by": by} if by else {})}.items():
             setattr(self, name, value)
 
-    def begin(self, action_id: str, operation: str, args: Any, to: Status = _S.EXECUTING, **fields: Any) -> None:
+    def begin(
+        self, action_id: str, operation: str, args: Any, to: Status = _S.EXECUTING, **fields: Any
+    ) -> None:
         """A new action in `PROPOSED`, `DENIED`, `HELD` or `EXECUTING`."""
         detail = {"operation": operation, **fields.pop("detail", {})}
         action = Action(
@@ -90,7 +94,9 @@ class Story:
     def _next(self) -> int:
         return 1 + max((action.seq or 0 for action in self.actions.values()), default=0)
 
-    def move(self, action_id: str, to: Status, detail: Mapping[str, Any] | None = None, **changes: Any) -> None:
+    def move(
+        self, action_id: str, to: Status, detail: Mapping[str, Any] | None = None, **changes: Any
+    ) -> None:
         action = self.actions[action_id]
         if to is _S.EXECUTING:
             changes |= {"seq": self._next(), "started_at": self.now}
@@ -100,7 +106,9 @@ class Story:
             changes |= {"undone_at": self.now}
         was = str(action.status)
         self.actions[action_id] = action.with_(status=to, **changes)
-        self._entry("action", action_id=action_id, from_status=was, to_status=str(to), detail=dict(detail or {}))
+        self._entry(
+            "action", action_id=action_id, from_status=was, to_status=str(to), detail=dict(detail or {})
+        )
 
     def note(self, action_id: str, note: str, **changes: Any) -> None:
         self.actions[action_id] = self.actions[action_id].with_(**changes)
@@ -161,26 +169,40 @@ def failing() -> Story:
         {"statement": "UPDATE customers SET plan = 'pro' WHERE signed_up >= '2026-03-01'"},
         {"rows": 312},
         intent=Intent(
-            "The goal says to move the March customers. I update their plan first, then charge the difference.",
-            "reasoning", story.goal, 0.08, "claude-sonnet-4-5", "0195-run-1",
+            "The goal says to move the March customers. "
+            "I update their plan first, then charge the difference.",
+            "reasoning",
+            story.goal,
+            0.08,
+            "claude-sonnet-4-5",
+            "0195-run-1",
         ),
         before={"rows": [{"id": 17, "plan": "basic"}, {"id": 18, "plan": "basic"}]},
         account="postgresql://crm",
     )
     story.do("act_note", "hubspot.notes.create", {"contact": 17, "body": "Moved to pro"}, {"id": "n-1"})
     story.do(
-        "act_slack", "slack.messages.post", {"channel": "#sales", "text": "312 customers moved to pro"}, {"ts": "17.2"},
+        "act_slack",
+        "slack.messages.post",
+        {"channel": "#sales", "text": "312 customers moved to pro"},
+        {"ts": "17.2"},
         reversal=Reversal.COMPENSATING,
         intent=Intent("Account managers read #sales.", "text", story.goal, 0.2, "claude-sonnet-4-5"),
     )
     gated(
-        story, "act_mail", "gmail.send", {"to": "managers@acme.com", "subject": "Plans moved", "body": "All done."},
-        reversal=Reversal.COMPENSATING, message_id="msg_4",
+        story,
+        "act_mail",
+        "gmail.send",
+        {"to": "managers@acme.com", "subject": "Plans moved", "body": "All done."},
+        reversal=Reversal.COMPENSATING,
+        message_id="msg_4",
         intent=Intent("The managers must know.", "reasoning", story.goal, 0.1),
     )
     story.seconds += 140
     story.move(
-        "act_mail", _S.APPROVED, {"by": "ana@acme.com"},
+        "act_mail",
+        _S.APPROVED,
+        {"by": "ana@acme.com"},
         approval=Approval("edit", "ana@acme.com", story.now, "tell them that it is a trial"),
         approved_args={"to": "managers@acme.com", "subject": "Plans moved (trial)", "body": "All done."},
         args={"to": "managers@acme.com", "subject": "Plans moved (trial)", "body": "All done."},
@@ -188,16 +210,31 @@ def failing() -> Story:
     story.move("act_mail", _S.EXECUTING)
     story.move("act_mail", _S.EXECUTED, receipt={"id": "m-77"})
     story.do("act_title", "github.issues.retitle", {"repo": "acme/crm", "number": 4, "title": "Plans moved"})
-    story.do("act_pay", "stripe.payouts.create", {"amount": 120_00, "currency": "eur"}, reversal=Reversal.NONE,
-             risk=Risk.CRITICAL)
+    story.do(
+        "act_pay",
+        "stripe.payouts.create",
+        {"amount": 120_00, "currency": "eur"},
+        reversal=Reversal.NONE,
+        risk=Risk.CRITICAL,
+    )
     story.do("act_wiki", "notion.pages.update", {"page": "Plans", "title": "Plans (pro)"})
     story.begin(
-        "act_card", "charge_card", {"customer": "cus_99", "amount": 4_900, "currency": "eur"},
+        "act_card",
+        "charge_card",
+        {"customer": "cus_99", "amount": 4_900, "currency": "eur"},
         risk=Risk.HIGH,
-        intent=Intent("While I am here I will also charge every customer a set-up fee.", "reasoning", story.goal, 0.81),
+        intent=Intent(
+            "While I am here I will also charge every customer a set-up fee.", "reasoning", story.goal, 0.81
+        ),
     )
-    story.move("act_card", _S.FAILED, error={"type": "TimeoutError", "message": "no reply from the bank after 30 s"})
-    failure = {"type": "TimeoutError", "message": "no reply from the bank after 30 s", "action_id": "act_card"}
+    story.move(
+        "act_card", _S.FAILED, error={"type": "TimeoutError", "message": "no reply from the bank after 30 s"}
+    )
+    failure = {
+        "type": "TimeoutError",
+        "message": "no reply from the bank after 30 s",
+        "action_id": "act_card",
+    }
     story.session(SessionStatus.ROLLING_BACK, failure=failure)
     story.undo("act_wiki", _S.RESTORED)
     story.undo("act_pay", _S.IRREVERSIBLE, residue=("the payout of 120.00 EUR stays",))
@@ -207,4 +244,56 @@ def failing() -> Story:
     story.undo("act_note", _S.STUCK, error="tried 4 times: ConnectionError: api.hubapi.com", attempts=4)
     story.undo("act_update", _S.COMPENSATED, residue=("a trigger wrote 2 audit rows",))
     story.session(SessionStatus.STUCK)
+    return story
+
+
+def several() -> list[Story]:
+    """A thread with three sessions: one superseded, one completed and called back, one replayed from it."""
+    first = Story("ses_a", "Draft the mail")
+    first.do("act_draft", "gmail.drafts.create", {"subject": "Hello"})
+    first.session(SessionStatus.SUPERSEDED)
+    second = Story("ses_b", "Send the mail", start=START + timedelta(minutes=5))
+    second.do("act_send", "gmail.send", {"to": "all@acme.com"}, reversal=Reversal.COMPENSATING)
+    second.session(SessionStatus.COMPLETED)
+    second.session(SessionStatus.ROLLING_BACK, by="ana@acme.com", reason="the wrong list")
+    second.undo("act_send", _S.COMPENSATED, residue=("200 people had the mail",), approved_by="ana@acme.com")
+    second.session(SessionStatus.ROLLED_BACK)
+    third = Story(
+        "ses_b~1", "Send the mail", start=START + timedelta(minutes=20), parent="ses_b", thread=None
+    )
+    third.do("act_again", "gmail.send", {"to": "leads@acme.com"}, generation=2, parent_id="act_send")
+    return [third, second, first]
+
+
+def crashed() -> Story:
+    """A worker is lost inside an effect; another one settles it, and is lost in the middle of its undo."""
+    story = Story("ses_c", "Import the contacts")
+    story.do("act_one", "hubspot.contacts.create", {"email": "ada@acme.com"})
+    story.begin("act_two", "hubspot.contacts.create", {"email": "bob@acme.com"})
+    story.worker = "web-2:200:bbbb"
+    story.seconds += 90
+    error = {"type": "WorkerLost", "message": "web-1:100:aaaa was gone while it was under way"}
+    story.move("act_two", _S.IN_DOUBT, error=error)
+    story.move("act_two", _S.EXECUTED, {"settled": "probe"}, receipt={"id": 2})
+    story.session(
+        SessionStatus.ROLLING_BACK, failure={"type": "KeyError", "message": "'phone'", "action_id": None}
+    )
+    story.move("act_two", _S.COMPENSATING, {"attempt": 1}, undo=Undo(attempts=1))
+    story.worker = "cli:300:cccc"
+    story.seconds += 90
+    story.note("act_two", "claimed")
+    story.entries[-1] = Entry(
+        "ses_c",
+        len(story.entries),
+        story.now,
+        "action",
+        "act_two",
+        "compensating",
+        "compensating",
+        story.worker,
+        {"attempt": 2, "resumed": True},
+    )
+    story.move("act_two", _S.RESTORED, undo=Undo("restored", attempts=2))
+    story.undo("act_one", _S.RESTORED)
+    story.session(SessionStatus.ROLLED_BACK)
     return story
