@@ -136,7 +136,15 @@ class Refused(AgentReinError):
 
 
 class ActionDenied(Refused):
-    """A rule or a person said no."""
+    """A rule or a person said no.
+
+    Attributes:
+        response: What the person answered in place of the tool, if they did.
+    """
+
+    def __init__(self, message: str, *, action_id: str | None = None, response: str | None = None) -> None:
+        super().__init__(message, action_id=action_id)
+        self.response = response
 
 
 class ApprovalRequired(Refused):

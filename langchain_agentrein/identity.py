@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
+from langgraph._internal._constants import CONFIG_KEY_READ
 
 from langchain_agentrein.action import Intent, SessionRecord
 from langchain_agentrein.intent import captured, intent_of
@@ -64,6 +65,8 @@ def caller(tool_call_id: str | None, config: RunnableConfig | None, runtime: Any
     config = config or getattr(runtime, "config", None) or var_child_runnable_config.get() or {}
     configurable = config.get("configurable") or {}
     state = getattr(runtime, "state", None)
+    if runtime is None:
+        state = _read(configurable.get(CONFIG_KEY_READ))
     if isinstance(state, Mapping):
         messages = state.get("messages") or ()
     elif isinstance(state, list):
@@ -81,6 +84,13 @@ def caller(tool_call_id: str | None, config: RunnableConfig | None, runtime: Any
         scratchpad=configurable.get("__pregel_scratchpad"),
         in_graph="__pregel_task_id" in configurable or runtime is not None,
     )
+
+
+def _read(read: Any) -> Mapping[str, Any]:
+    """What we need of the state of the node that runs, for a tool that is called inside it by hand."""
+    channels = getattr(read, "args", (None, {}))[1]
+    wanted = [name for name in ("messages", SESSION_CHANNEL) if name in channels]
+    return dict(read(wanted, False)) if wanted else {}
 
 
 def namespace(checkpoint_ns: str) -> str:

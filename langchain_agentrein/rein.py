@@ -94,6 +94,8 @@ class AgentRein:
         self.on_failure, self.on_orphans = on_failure, on_orphans
         self.journal = Journal(journal, seal=seal, redact=redact, max_payload=max_payload)
         self._clients = clients or {}
+        self.unwinds = False
+        """Whether some graph rolls its sessions back; without, the first call in a graph warns."""
         self._bound: dict[tuple[str, str | None], Any] = {}
         self.core = Core(
             journal=self.journal,

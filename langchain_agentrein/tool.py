@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, create_model
 from langchain_agentrein import identity
 from langchain_agentrein.action import Action, Reversal, Risk, Status
 from langchain_agentrein.engine import Call, Decision, Performed
-from langchain_agentrein.errors import ConfigError, Refused, UnboundTool
+from langchain_agentrein.errors import ActionDenied, ConfigError, Refused, UnboundTool
 from langchain_agentrein.flow import arun, run
 from langchain_agentrein.function import Hook, Hooks, ToolOperation, declare, is_async, is_sync
 from langchain_agentrein.identity import Caller
@@ -271,7 +271,7 @@ class ReversibleTool(BaseTool):
         if isinstance(tool_input, dict) and (why := tool_input.get(RATIONALE)) and self.rationale:
             intent = replace(intent, text=str(why), source="rationale")
         alone = CURRENT.get() is None and identity.SESSION_CHANNEL not in where.state
-        if alone and binding is None and where.in_graph:
+        if alone and binding is None and where.in_graph and not rein.unwinds:
             _warn_nothing_unwinds(rein)
         call = Call(
             session=session,
@@ -380,6 +380,8 @@ class ReversibleTool(BaseTool):
         tool_call_id = options.get("tool_call_id")
         if not tool_call_id:
             raise refusal
+        if isinstance(refusal, ActionDenied) and refusal.response is not None:
+            return ToolMessage(refusal.response, tool_call_id=tool_call_id, name=self.name)
         return ToolMessage(str(refusal), tool_call_id=tool_call_id, name=self.name, status="error")
 
     def visible_args(self, args: Mapping[str, Any]) -> dict[str, Any]:

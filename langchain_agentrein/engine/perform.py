@@ -122,15 +122,24 @@ def _follow(core: Core, op: Operation, latest: Action) -> Performed | Action:
     if status in (Status.COMPENSATING, Status.CONFLICT, Status.STUCK):
         raise SessionFrozen(f"action {latest.id} is being undone ({status})", action_id=latest.id)
     if status in REFUSED and status is not Status.EXPIRED:
-        reason = latest.approval.reason if latest.approval else None
-        raise ActionDenied(
-            f"{latest.operation} was {status}" + (f": {reason}" if reason else ""), action_id=latest.id
-        )
+        raise denial(latest)
     if status is Status.HELD:
         raise ApprovalRequired(f"action {latest.id} is held", action_id=latest.id)
     if status in (Status.PROPOSED, Status.APPROVED, Status.EXECUTING):
         _same_arguments(core, op, latest)
     return latest
+
+
+def denial(action: Action) -> ActionDenied:
+    """Why a call that was decided against does not run."""
+    approval = action.approval
+    reason = approval.reason if approval is not None else None
+    response = reason if approval is not None and approval.decision == "respond" else None
+    return ActionDenied(
+        f"{action.operation} was {action.status}" + (f": {reason}" if reason else "") + ". It did not run.",
+        action_id=action.id,
+        response=response,
+    )
 
 
 def _same_arguments(core: Core, op: Operation, known: Action) -> None:
@@ -242,7 +251,7 @@ def _permitted(
     decision: Decision = yield Step(call.ask, (action, assessment))
     action = yield from decide(core, action, decision)
     if action.status is not Status.APPROVED:
-        raise ActionDenied(decision.message or f"{op.name} was rejected", action_id=action.id)
+        raise denial(action)
     if action.approved_args is not None:
         op = op.replaced(action.approved_args)
     return op, action

@@ -14,7 +14,7 @@ from langgraph.graph import END, StateGraph
 from langgraph.types import Command, Send
 
 from langchain_agentrein import engine, identity
-from langchain_agentrein.action import SessionRecord
+from langchain_agentrein.action import SessionRecord, SessionStatus
 from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import ConfigError, SessionFailed
 from langchain_agentrein.flow import Flow, Step, arun, run
@@ -84,6 +84,7 @@ def add_compensation(
     if ROLLBACK_NODE in builder.nodes:
         raise ConfigError("this graph has its compensation already: call add_compensation once")
     compensation = build_compensation_graph(rein, approver=approver)
+    rein.unwinds = True
 
     def handler(state: Any, error: NodeError, config: RunnableConfig) -> Command[Any]:
         return _goto(run(_freeze(rein, state, error, config)))
@@ -126,6 +127,12 @@ def _freeze(rein: AgentRein, state: Any, error: NodeError, config: RunnableConfi
     session: SessionRecord = yield Step(identity.session_of, (where, rein.journal))
     failure = {**engine.told(error.error), "node": error.node}
     known = (yield Step(rein.journal.session, (session.id,))) is not None
+    if not known and where.thread_id is not None:
+        # What a subgraph with messages of its own did is in the thread's open session.
+        opened = yield Step(
+            lambda: rein.journal.sessions(thread_id=where.thread_id, statuses=[SessionStatus.OPEN], limit=1)
+        )
+        known, session = bool(opened), (opened[0] if opened else session)
     if known:
         yield from engine.freeze(rein.core, Scope((session.id,)), failure=failure)
     cause = f"node `{error.node}` failed with {failure['type']}: {failure['message']}"

@@ -97,6 +97,8 @@ class _Walk:
         whole = self.rein.on_failure == "ask"
         if not plan.asks and not (whole and len(plan)):
             return {"kept": False}
+        # No other process may start the walk while a person thinks about it.
+        yield from engine.freeze(self.core, scope, asking=True)
         question = self._about_plan(plan, state, whole=whole)
         [answer] = yield Step(ask_all, ([question],))
         by = approver_of(config, _runtime(config), self.approver)

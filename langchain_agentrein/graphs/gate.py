@@ -189,8 +189,8 @@ def build_gate(
 ) -> RunnableLambda[Any, Any]:
     """A gate for a hand-built graph: a node between the model and its `ToolNode`.
 
-    It asks once for all gated calls of the last AI message; refused ones get their answer in
-    `messages`, so that `ToolNode` need not run them.
+    It asks once for all gated calls of the last AI message, and changes nothing in the state: what a
+    person decided is in the journal, where the executor finds it. A refused call is answered with why.
 
         builder.add_node("gate", build_gate(rein, tools))
         builder.add_edge("model", "gate")
@@ -208,8 +208,8 @@ def build_gate(
     def flow(state: Mapping[str, Any], config: RunnableConfig) -> Flow[dict[str, Any]]:
         messages = state[messages_key]
         runtime = (config.get("configurable") or {}).get("__pregel_runtime")
-        update = yield from gate.flow(state, config, runtime, messages)
-        return {messages_key: update["messages"]} if "messages" in update else {}
+        yield from gate.flow(state, config, runtime, messages)
+        return {}
 
     def sync(state: Mapping[str, Any], config: RunnableConfig) -> dict[str, Any]:
         return run(flow(state, config))

@@ -17,7 +17,7 @@ from langgraph.prebuilt.tool_node import ToolInvocationError
 from langgraph.types import Command
 
 from langchain_agentrein import engine, identity
-from langchain_agentrein.action import Action, SessionRecord, SessionStatus, Status
+from langchain_agentrein.action import UNDONE, Action, SessionRecord, SessionStatus, Status
 from langchain_agentrein.engine import Decision, Scope
 from langchain_agentrein.errors import ConfigError, InDoubt, JournalError, SessionFailed
 from langchain_agentrein.flow import Flow, Step, arun, run
@@ -145,29 +145,31 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     def before_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Bring the stack up to date; after a failure, walk the session back and end."""
         failure = self._failure(state)
+        stacked = run(self._stacked(state))
         if failure is None:
-            return run(self._stacked(state))
+            return stacked
         session = self._session(state)
         if self._walks(failure):
             walk = {"session_id": session.id, "cause": _cause(failure), "failure": failure}
             report = self._compensation.invoke(walk).get("report")
         else:
             report = run(self._kept(session))
-        return self._ended(state, session, failure, report)
+        return {**(stacked or {}), **self._ended(state, session, failure, report)}
 
     @hook_config(can_jump_to=["end"])
     async def abefore_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Bring the stack up to date; after a failure, walk the session back and end."""
         failure = self._failure(state)
+        stacked = await arun(self._stacked(state))
         if failure is None:
-            return await arun(self._stacked(state))
+            return stacked
         session = self._session(state)
         if self._walks(failure):
             walk = {"session_id": session.id, "cause": _cause(failure), "failure": failure}
             report = (await self._compensation.ainvoke(walk)).get("report")
         else:
             report = await arun(self._kept(session))
-        return self._ended(state, session, failure, report)
+        return {**(stacked or {}), **self._ended(state, session, failure, report)}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -497,7 +499,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         if self._outer() is not None and original is not None:
             raise original
         report = None
-        if self._outer() is None:
+        if self._walks(failure):
             report = yield from engine.report(self.rein.core, Scope((session.id,)))
         raise SessionFailed(
             f"session {session.id} failed: {_cause(failure)}. {_told(report.to_dict() if report else None)}",
@@ -544,6 +546,15 @@ def _told(report: Mapping[str, Any] | None) -> str:
         return "Its effects were kept."
     if not report["lines"]:
         return "Nothing had to be undone."
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in report["counts"].items())
-    return f"What it had done was undone: {counts}."
+    undone = {name: count for name, count in report["counts"].items() if name in UNDONE}
+    left = {name: count for name, count in report["counts"].items() if name not in UNDONE}
+    parts = []
+    if undone:
+        parts.append("What it had done was undone: " + _counted(undone) + ".")
+    if left:
+        parts.append("Left for a person: " + _counted(left) + ".")
+    return " ".join(parts)
 
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
