@@ -1,0 +1,56 @@
+"""What others have since attached to rows that an undo would take away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langchain_agentrein.toolkits.sql.model import ForeignKey, Table, TableId, key_text
+from langchain_agentrein.toolkits.sql.observation import Change
+from langchain_agentrein.toolkits.sql.rows import Rows
+
+
+def attached(rows: Rows, changes: Sequence[Change]) -> list[str]:
+    """One sentence for each foreign key through which rows of others refer to what the undo takes away.
+
+    Args:
+        changes: Those that the undo would take back: rows it would delete, keys it would change.
+    """
+    by_table: dict[TableId, list[Change]] = {}
+    for change in changes:
+        if change.after is not None:
+            by_table.setdefault(change.table_id, []).append(change)
+    gone = {(change.table_id, change.key_text) for change in changes if change.before is None}
+    own = {(change.table_id, change.key_text) for change in changes}
+    found = []
+    for table_id, some in by_table.items():
+        table = rows.table(table_id)
+        for key in rows.referencing(table):
+            inserted = [change for change in some if change.before is None]
+            moved = [
+                change
+                for change in some
+                if change.updated and set(key.parent_columns) & set(change.before or ())
+            ]
+            found += _sentence(rows, key, table, inserted, gone)
+            found += _sentence(rows, key, table, moved, own)
+    return found
+
+
+def _sentence(
+    rows: Rows, key: ForeignKey, parent: Table, changes: Sequence[Change], own: set[tuple[TableId, str]]
+) -> list[str]:
+    if not changes:
+        return []
+    child = rows.table(key.child)
+    keys = [change.key for change in changes]
+    if child.key:
+        referring = rows.referring(key, parent, keys)
+        count = sum((child.id, key_text(list(one.values()))) not in own for one in referring)
+    else:
+        count = rows.count_referring(key, parent, keys)
+    if not count:
+        return []
+    to = changes[0].name if len(changes) == 1 else f"rows of {parent.label}"
+    how = "were inserted" if changes[0].before is None else "had their key changed"
+    what = f"{count:,} rows of {child.label} refer" if count > 1 else f"a row of {child.label} refers"
+    return [f"{what} to {to} that {how}"]

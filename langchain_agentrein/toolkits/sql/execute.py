@@ -1,0 +1,162 @@
+"""One INSERT, UPDATE or DELETE, with everything that foreign keys carry along, and its exact undo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, PrivateAttr
+
+from langchain_agentrein.action import Action, Json, Reversal, Risk
+from langchain_agentrein.errors import NotDone
+from langchain_agentrein.operation import Assessment, Happened, NotHappened, Operation, Probed, Unknown
+from langchain_agentrein.toolkits.sql.attached import attached
+from langchain_agentrein.toolkits.sql.capture import Held, capture, reason
+from langchain_agentrein.toolkits.sql.database import Database, database_of
+from langchain_agentrein.toolkits.sql.forecast import Limits, forecast
+from langchain_agentrein.toolkits.sql.model import TableId
+from langchain_agentrein.toolkits.sql.observation import as_after, as_before, changes
+from langchain_agentrein.toolkits.sql.restore import restore
+from langchain_agentrein.toolkits.sql.rows import Rows, Values
+from langchain_agentrein.toolkits.sql.statement import parse, tables_in
+
+KEYS_SHOWN = 100
+"""How many keys of inserted rows a receipt names."""
+
+
+class SqlExecute(Operation):
+    """Run one INSERT ... VALUES, UPDATE or DELETE on a table that has a primary key.
+
+    Pass values as :name parameters. The receipt counts the rows that changed, and names the keys of
+    those that were inserted. Other statements are refused, and nothing changes.
+    """
+
+    name, risk, reversal = "sql.execute", Risk.MEDIUM, Reversal.EXACT
+    partial, repeatable = True, True
+
+    many: ClassVar[int] = 100
+    """Rows above which the risk is high."""
+    most: ClassVar[int] = 50_000
+    """Rows above which a statement is refused: their images are kept."""
+
+    statement: str = Field(description="One SQL statement, with :name for each parameter.")
+    parameters: dict[str, Any] | None = Field(default=None, description="Values by parameter name.")
+
+    _held: Held | None = PrivateAttr(default=None)
+    _database: Database | None = PrivateAttr(default=None)
+
+    def assess(self, api: Any) -> Assessment:
+        """Counts the rows that the statement would touch, in a transaction that cannot write."""
+        limits = Limits(self.risk, self.many, self.most)
+        risk, summary = forecast(database_of(api), self.statement, self.parameters, limits)
+        return Assessment(risk, self.reversal, summary, self.undo_risk, self.undo_effects)
+
+    def account(self, api: Any) -> str:
+        return database_of(api).account()
+
+    def locks(self, api: Any) -> Sequence[Path]:
+        file = database_of(api).file()
+        return () if file is None else (file,)
+
+    def touches(self) -> frozenset[str]:
+        return frozenset(f"sql:{table}" for table in tables_in(self.statement)) or frozenset({"sql"})
+
+    def snapshot(self, api: Any) -> Json:
+        """Runs the statement, uncommitted; see `capture` for the shape of what it returns.
+
+        Raises:
+            NotDone: The statement is refused, or failed. Nothing changed.
+        """
+        self.release()
+        self._database = database_of(api)
+        write = parse(self.statement, self._database.dialect)
+        self._held = capture(self._database, write, self.parameters, self.most)
+        return self._held.before
+
+    def do(self, api: Any, action: Action) -> Json:
+        """Commits. receipt: {"rowcount": int, "tables": {name: int}, "keys": [{column: value}]}"""
+        held, database = self._held, self._database
+        if held is None or database is None:
+            raise NotDone("nothing changed: the transaction that ran the statement is gone; call again")
+        try:
+            held.connection.commit()
+        except Exception as error:
+            if database.refused_commit(held.connection, error):
+                raise NotDone(f"the commit was refused, nothing changed: {reason(error)}") from error
+            raise
+        self.release()
+        return receipt_of(action.before)
+
+    def release(self) -> None:
+        held, database = self._held, self._database
+        self._held = None
+        if held is not None and database is not None:
+            database.end(held.connection)
+
+    def observe(self, api: Any, action: Action) -> Json:
+        """The changed fields as they are now; see `observation` for their names."""
+        database = database_of(api)
+        with database.reading() as connection, database.plain(connection):
+            return _observed(Rows(database, connection), action.before)
+
+    def as_before(self, action: Action) -> Json:
+        return as_before(action.before)
+
+    def expect(self, action: Action) -> Json:
+        return as_after(action.before)
+
+    def probe(self, api: Any, action: Action) -> Probed:
+        """Asks Postgres how the transaction ended; on SQLite compares images while nobody can write."""
+        database, before = database_of(api), action.before
+        happened = Happened(receipt_of(before))
+        if before.get("xid") and (ended := database.committed(before["xid"])) is not None:
+            if isinstance(ended, str):
+                return Unknown(ended)
+            return happened if ended else NotHappened()
+        with database.writing() as connection, database.plain(connection):
+            now = _observed(Rows(database, connection), before)
+        if now == as_after(before):
+            return happened
+        if now == as_before(before):
+            return NotHappened()
+        return Unknown("the rows are neither as they were before nor as the statement left them")
+
+    def attached(self, api: Any, action: Action) -> Sequence[str]:
+        database = database_of(api)
+        with database.reading() as connection, database.plain(connection):
+            return attached(Rows(database, connection), list(changes(action.before)))
+
+    def undo(self, api: Any, action: Action) -> Sequence[str]:
+        """Restores row by row in one transaction.
+
+        Raises:
+            Conflict: Somebody changed what would be overwritten. Nothing changed.
+        """
+        return restore(database_of(api), action.before, action.undo_fields)
+
+
+def receipt_of(before: Json) -> Json:
+    """What the statement did, from its snapshot."""
+    inserted = [row["key"] for table in before["tables"] for row in table["rows"] if row["before"] is None]
+    return {
+        "rowcount": before["rowcount"],
+        "tables": {table["label"]: len(table["rows"]) for table in before["tables"]},
+        "keys": inserted[:KEYS_SHOWN],
+    }
+
+
+def _observed(rows: Rows, before: Json) -> dict[str, Json]:
+    listed = list(changes(before))
+    images: dict[TableId, dict[str, Values]] = {}
+    for table_id in dict.fromkeys(change.table_id for change in listed):
+        try:
+            table = rows.table(table_id)
+        except NotDone:  # dropped since
+            images[table_id] = {}
+            continue
+        images[table_id] = rows.keyed(table, (change.key for change in listed if change.table_id == table_id))
+    found: dict[str, Json] = {}
+    for change in listed:
+        found.update(change.fields(images[change.table_id].get(change.key_text)))
+    return found

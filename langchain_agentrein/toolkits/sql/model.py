@@ -1,0 +1,119 @@
+"""What a database says of its tables, as far as a statement and its undo need to know."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from langchain_agentrein.action import Json
+from langchain_agentrein.journal.redaction import is_secret
+
+TableId: TypeAlias = tuple[str, str]
+"""Schema and name, as the database spells them."""
+
+LONG = 80
+"""Characters of a key beyond which its digest stands for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    type: str
+    """As the database prints it: `numeric(10,2)`."""
+    nullable: bool = True
+    generated: bool = False
+    """The database computes it: never written, never compared."""
+    kind: str = "text"
+    """How its values are read: `int`, `bool`, `bytes`, `real`, `text`."""
+    sequence: str | None = None
+    """The sequence that fills it where a row names no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table, and whether its rows can be captured."""
+
+    id: TableId
+    label: str
+    """As a person would write it."""
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    """The columns of the primary key; empty: it has none."""
+    refusal: str | None = None
+    """Why its rows cannot be captured exactly, as the end of a sentence that starts with its name."""
+    triggers: tuple[str, ...] = ()
+    rowid: str | None = None
+    """SQLite: the name under which the hidden row number, which is not the key, can be read and written."""
+    counter: bool = False
+    """SQLite: AUTOINCREMENT keeps the highest key ever used in a table of its own."""
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that hold what was written to them."""
+        return tuple(column for column in self.columns if not column.generated)
+
+    @property
+    def key_columns(self) -> tuple[Column, ...]:
+        """The primary key, in its order."""
+        return tuple(self.column(name) for name in self.key)
+
+    def column(self, name: str) -> Column:
+        """The column of that name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @property
+    def sql(self) -> str:
+        """The quoted, qualified name."""
+        return f"{quote(self.id[0])}.{quote(self.id[1])}"
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """`child` refers to `parent`; the columns stand in pairs."""
+
+    child: TableId
+    child_columns: tuple[str, ...]
+    parent: TableId
+    parent_columns: tuple[str, ...]
+    on_delete: str
+    """`NO ACTION`, `RESTRICT`, `CASCADE`, `SET NULL` or `SET DEFAULT`."""
+    on_update: str
+
+
+def quote(name: str) -> str:
+    """A name as a quoted identifier; SQLite and Postgres spell it the same."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def spell(name: str) -> str:
+    """A name for a reader: quoted only where it would be misread."""
+    return name if name.isidentifier() else quote(name)
+
+
+def literal(sql: str) -> str:
+    """Text for `sqlalchemy.text` in which no colon starts a parameter."""
+    return sql.replace(":", "\\:")
+
+
+def key_text(values: list[Json]) -> str:
+    """A key as text, equal for equal keys."""
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=bytes.hex)
+
+
+def row_name(label: str, key: dict[str, Json]) -> str:
+    """The name of a row in an observation: `orders[17]`. A long or secret key is named by its digest."""
+    text = key_text(list(key.values()))[1:-1]
+    if len(text) > LONG or any(is_secret(name, value) for name, value in key.items()):
+        text = "#" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{label}[{text}]"

@@ -1,0 +1,157 @@
+"""Which rows a statement touches: those that it names, and those that foreign keys carry it on to."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from langchain_agentrein.action import Json
+from langchain_agentrein.toolkits.sql.binding import bind
+from langchain_agentrein.toolkits.sql.database import Database
+from langchain_agentrein.toolkits.sql.model import ForeignKey, Table, TableId, key_text, quote
+from langchain_agentrein.toolkits.sql.rows import Rows, Values, key_of
+from langchain_agentrein.toolkits.sql.statement import Name, Write, refuse
+
+DELETED = "deleted"
+
+
+@dataclass(slots=True)
+class Reached:
+    """Rows by table, each by the text of its key; the statement's own table comes first.
+
+    Attributes:
+        keys: Everything that may change. More than does is harmless: images show what did.
+        touched: How often foreign keys may update rows of a table.
+    """
+
+    target: Table
+    direct: dict[str, Values]
+    keys: dict[TableId, dict[str, Values]] = field(default_factory=dict)
+    touched: Counter[TableId] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        """How many rows it is altogether."""
+        return sum(map(len, self.keys.values()))
+
+
+def set_columns(write: Write, table: Table) -> tuple[str, ...]:
+    """The columns that an UPDATE sets, as the table spells them.
+
+    Raises:
+        NotDone: It sets one that is part of the key, or none of the table's.
+    """
+    columns = []
+    for name in write.columns:
+        real = spelled(name, table)
+        if real is None:
+            refuse(f"{name.text} is no column of {table.label}")
+        if real in table.key:
+            refuse(
+                f"it changes {real}, part of the primary key of {table.label}",
+                "INSERT a new row and DELETE the old",
+            )
+        columns.append(real)
+    return tuple(columns)
+
+
+def spelled(name: Name, table: Table) -> str | None:
+    """The column that a name means; `None`: there is none."""
+    for column in table.columns:
+        if column.name == name.text or (not name.quoted and column.name.lower() == name.text.lower()):
+            return column.name
+    return None
+
+
+def capturable(table: Table) -> None:
+    """Refuse a table whose rows cannot be captured exactly.
+
+    Raises:
+        NotDone: They cannot.
+    """
+    if table.refusal:
+        refuse(f"{table.label} {table.refusal}")
+
+
+def direct(
+    database: Database,
+    connection: Connection,
+    write: Write,
+    table: Table,
+    parameters: Mapping[str, Json] | None,
+) -> list[tuple[Any, ...]]:
+    """The handles of the rows that an UPDATE or DELETE names, read as the user's own SQL."""
+    alias = quote(write.alias.text) if write.alias.quoted else write.alias.text
+    columns = ", ".join(database.handles(table, alias))
+    sql = f"{write.prefix}\nSELECT {columns} {write.source}"
+    rows = connection.execute(bind(sql, parameters, database.dialect))
+    return list(dict.fromkeys(tuple(row) for row in rows))
+
+
+def reach(rows: Rows, write: Write, target: Table, named: dict[str, Values], most: int) -> Reached:
+    """Follow the foreign keys from the rows that the statement names.
+
+    Raises:
+        NotDone: They lead to rows that cannot be captured, or to more than `most` rows.
+    """
+    reached = Reached(target, named, {target.id: dict(named)})
+    if write.kind == "insert" or not rows.database.cascades(rows.connection):
+        return reached
+    change = (DELETED,) if write.kind == "delete" else set_columns(write, target)
+    seen: set[tuple[TableId, str, str]] = set()
+    todo = deque([(target, list(named.values()), change)])
+    while todo:
+        table, keys, change = todo.popleft()
+        fresh = [
+            key
+            for key in keys
+            if not all(
+                (table.id, key_text(list(key_of(table, key).values())), what) in seen for what in change
+            )
+        ]
+        seen |= {
+            (table.id, key_text(list(key_of(table, key).values())), what) for key in fresh for what in change
+        }
+        for foreign in rows.referencing(table) if fresh else ():
+            todo += _follow(rows, reached, foreign, table, fresh, change)
+        if reached.count > most:
+            refuse(f"it touches more than {most:,} rows", "narrow its WHERE and send it in parts")
+    return reached
+
+
+def _follow(
+    rows: Rows,
+    reached: Reached,
+    foreign: ForeignKey,
+    parent: Table,
+    keys: Sequence[Values],
+    change: tuple[str, ...],
+) -> list[tuple[Table, list[Values], tuple[str, ...]]]:
+    deletes = change == (DELETED,)
+    action = foreign.on_delete if deletes else foreign.on_update
+    if action in ("NO ACTION", "RESTRICT"):
+        return []  # the database itself refuses, if any row refers to these
+    if not deletes and not set(foreign.parent_columns) & set(change):
+        return []
+    child = rows.table(foreign.child)
+    if child.refusal:
+        if child.triggers or rows.count_referring(foreign, parent, keys):
+            refuse(f"{foreign.child[1]}, to which a foreign key carries it on, {child.refusal}")
+        return []
+    found = rows.referring(foreign, parent, keys)
+    if not found:
+        return []
+    further = (DELETED,) if deletes and action == "CASCADE" else foreign.child_columns
+    if clash := set(further) & set(child.key):
+        refuse(
+            f"a foreign key would carry it on to {', '.join(sorted(clash))}, part of the primary key of {child.label}"
+        )
+    known = reached.keys.setdefault(child.id, {})
+    known.update({key_text(list(key.values())): key for key in found})
+    if further != (DELETED,):
+        reached.touched[child.id] += len(found)
+    return [(child, found, further)]
