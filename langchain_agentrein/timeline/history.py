@@ -93,7 +93,6 @@ def _took_over(before: Entry, entry: Entry) -> bool:
         return before.worker != entry.worker
     return (
         before.to_status in _UNDER_WAY
-        and before.event == entry.event == "action"
         and None not in (before.worker, entry.worker)
         and before.worker != entry.worker
     )
