@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig, RunnableLambda
-from langgraph._internal._constants import CONFIG_KEY_DURABILITY
+from langgraph._internal._config import patch_config
+from langgraph._internal._constants import CONFIG_KEY_DURABILITY, CONFIG_KEY_NODE_ERROR
+from langgraph._internal._runnable import RunnableCallable, coerce_to_runnable
 from langgraph.errors import NodeError
 from langgraph.graph import END, StateGraph
 from langgraph.types import Command, Send
@@ -84,35 +86,42 @@ def add_compensation(
     if ROLLBACK_NODE in builder.nodes:
         raise ConfigError("this graph has its compensation already: call add_compensation once")
     compensation = build_compensation_graph(rein, approver=approver)
+    after = coerce_to_runnable(theirs, name="after_rollback", trace=False) if theirs is not None else None
     rein.unwinds = True
 
     def handler(state: Any, error: NodeError, config: RunnableConfig) -> Command[Any]:
-        return _goto(run(_freeze(rein, state, error, config)))
+        task = run(_freeze(rein, state, error, config))
+        return Command(goto=Send(ROLLBACK_NODE, {**task, "state": state if after is not None else None}))
 
     async def ahandler(state: Any, error: NodeError, config: RunnableConfig) -> Command[Any]:
-        return _goto(await arun(_freeze(rein, state, error, config)))
+        task = await arun(_freeze(rein, state, error, config))
+        return Command(goto=Send(ROLLBACK_NODE, {**task, "state": state if after is not None else None}))
 
-    def walk(task: dict[str, Any]) -> Any:
-        report = compensation.invoke(task).get("report") if task["known"] else None
-        return _end(rein, task, report, reraise=reraise)
+    def walk(task: dict[str, Any], config: RunnableConfig) -> Any:
+        if task["known"]:
+            compensation.invoke(task)
+        if after is not None:
+            return after.invoke(task["state"], _with_error(config, task))
+        return run(_end(rein, task, reraise=reraise))
 
-    async def awalk(task: dict[str, Any]) -> Any:
-        report = (await compensation.ainvoke(task)).get("report") if task["known"] else None
-        return _end(rein, task, report, reraise=reraise)
+    async def awalk(task: dict[str, Any], config: RunnableConfig) -> Any:
+        if task["known"]:
+            await compensation.ainvoke(task)
+        if after is not None:
+            return await after.ainvoke(task["state"], _with_error(config, task))
+        return await arun(_end(rein, task, reraise=reraise))
 
-    builder.set_node_defaults(error_handler=_both(handler, ahandler))
+    builder.set_node_defaults(error_handler=RunnableCallable(handler, ahandler, name="agentrein_failed", trace=False))
     builder.add_node(ROLLBACK_NODE, RunnableLambda(walk, afunc=awalk, name=ROLLBACK_NODE), error_handler=_raise)
     return builder
 
 
-def _both(sync: Callable[..., Any], asynchronous: Callable[..., Any]) -> Any:
-    from langgraph._internal._runnable import RunnableCallable
-
-    return RunnableCallable(sync, asynchronous, name="agentrein_failed", trace=False)
-
-
-def _goto(task: dict[str, Any]) -> Command[Any]:
-    return Command(goto=Send(ROLLBACK_NODE, task))
+def _with_error(config: RunnableConfig, task: dict[str, Any]) -> RunnableConfig:
+    """Hand the failure to the graph's own handler as LangGraph would have; it may come from another process."""
+    failure = task["failure"]
+    error = SessionFailed(task["cause"], session_id=task["session_id"], error=failure)
+    node_error = NodeError(node=failure["node"], error=error)
+    return patch_config(config, configurable={CONFIG_KEY_NODE_ERROR: node_error})
 
 
 def _raise(state: Any, error: NodeError) -> None:
@@ -147,14 +156,13 @@ class _State:
         self.config = None
 
 
-def _end(rein: AgentRein, task: dict[str, Any], report: Any, *, reraise: bool) -> Any:
+def _end(rein: AgentRein, task: dict[str, Any], *, reraise: bool) -> Flow[Command[Any]]:
     if not reraise:
         return Command(goto=END)
-    full: RollbackReport = run(engine.report(rein.core, Scope((task["session_id"],))))
-    failure = task["failure"]
+    report: RollbackReport = yield from engine.report(rein.core, Scope((task["session_id"],)))
     raise SessionFailed(
-        f"session {task['session_id']} failed: {task['cause']}. {full}",
+        f"session {task['session_id']} failed: {task['cause']}. {report}",
         session_id=task["session_id"],
-        report=full,
-        error={"type": failure["type"], "message": failure["message"]},
+        report=report,
+        error={"type": task["failure"]["type"], "message": task["failure"]["message"]},
     )

@@ -1,0 +1,105 @@
+"""A scripted chat model, and a small world for agents to act on."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from langchain_agentrein import ReversibleTool, Risk, reversible
+
+Turn = AIMessage | Exception | Callable[[Sequence[BaseMessage]], AIMessage]
+
+
+class Scripted(BaseChatModel):
+    """Answers with the turns of its script, one after the other; an exception is raised."""
+
+    turns: list[Any]
+    at: int = 0
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Scripted:
+        return self
+
+    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        turn: Turn = self.turns[self.at]
+        self.at += 1
+        if isinstance(turn, Exception):
+            raise turn
+        message = turn if isinstance(turn, AIMessage) else turn(messages)
+        return ChatResult(generations=[ChatGeneration(message=message.model_copy(update={"id": None}))])
+
+
+def script(*turns: Turn) -> Scripted:
+    """A model with this script."""
+    return Scripted(turns=list(turns))
+
+
+def calls(*wanted: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:
+    """An AI message that calls tools: `calls(("book", {"room": "a"}))`."""
+    return AIMessage(
+        text,
+        tool_calls=[
+            {"name": name, "args": args, "id": f"call_{uuid.uuid4().hex[:12]}", "type": "tool_call"}
+            for name, args in wanted
+        ],
+    )
+
+
+class Declined(Exception):
+    """The card was declined: certainly nothing was charged."""
+
+
+class Hotel:
+    """Rooms that can be booked and cancelled, and everything that ever happened to them."""
+
+    def __init__(self) -> None:
+        self.rooms: list[str] = []
+        self.log: list[str] = []
+        self._counter = itertools.count(1)
+
+    @property
+    def book(self) -> ReversibleTool:
+        """A tool that books, and can be undone."""
+
+        @reversible
+        def book(room: str) -> dict[str, Any]:
+            """Book a room."""
+            self.rooms.append(room)
+            self.log.append(f"book {room}")
+            return {"room": room, "number": next(self._counter)}
+
+        @book.undo
+        def cancel(action: Any) -> None:
+            self.rooms.remove(action.receipt["room"])
+            self.log.append(f"cancel {action.receipt['room']}")
+
+        @book.observe
+        def look(action: Any) -> dict[str, Any]:
+            return {"booked": action.args["room"] in self.rooms}
+
+        @book.snapshot
+        def before(room: str) -> dict[str, Any]:
+            return {"booked": room in self.rooms}
+
+        return book  # type: ignore[no-any-return]
+
+    @property
+    def charge(self) -> ReversibleTool:
+        """A tool that always fails, and says that it did nothing."""
+
+        @reversible(undo=lambda action: None, not_done=(Declined,), risk=Risk.MEDIUM)
+        def charge(amount: int) -> str:
+            """Charge the card."""
+            self.log.append(f"charge {amount}")
+            raise Declined("card declined")
+
+        return charge  # type: ignore[no-any-return]
