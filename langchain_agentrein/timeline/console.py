@@ -38,7 +38,7 @@ MARKS = {
     Status.STUCK: ("?", "yellow"),
 }
 """One character and one colour for every status; `?` waits for a person."""
-EVENTS = {"failed": "the session failed", "opened": "goal", "called back": "rolled back by request"}
+EVENTS = {"failed": "failure", "opened": "goal", "called back": "rolled back by request"}
 """What is said of a session's event, where its name alone is not clear."""
 SESSION_COLOURS = {"failed": "red", "stuck": "yellow", "rolled_back": "green", "completed": "blue"}
 

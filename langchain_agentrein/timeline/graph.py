@@ -53,8 +53,7 @@ class _SessionGraph:
     def __init__(self, session: SessionRecord, actions: Sequence[Action], chain: Chain, shown: Shown) -> None:
         self._session, self._chain, self._shown = session, chain, shown
         views = {action.id: action_node(action, chain, shown) for action in actions}
-        failure = session.failure if isinstance(session.failure, dict) else {}
-        self._culprit = views.get(str(failure.get("action_id")))
+        self._culprit = views.get(_culprit(session, actions))
         happened = list(events.session_events(session, chain, views, self._culprit, shown))
         pauses = list(Pauses(session, actions, views, chain, shown).find())
         places = {action_id: self._place(view) for action_id, view in views.items()}
@@ -126,6 +125,8 @@ class _SessionGraph:
         for pause in pauses:
             for answer in pause.answers:
                 yield Edge(answer.action_id, pause.id, "waited for")
+            if pause.about == "rollback" and trigger is not None:
+                yield Edge(trigger.id, pause.id, "waited for")
 
 
 def _between(sessions: Sequence[SessionRecord], nodes: Sequence[Node]) -> Iterator[Edge]:
@@ -190,6 +191,20 @@ def action_node(action: Action, chain: Chain, shown: Shown) -> ActionNode:
         history=moments(chain.of.get(action.id, []), shown),
         paused=action.paused,
     )
+
+
+def _culprit(session: SessionRecord, actions: Sequence[Action]) -> str:
+    """The action whose failure was the session's: as it is recorded, or else the last with the same error."""
+    failure = session.failure if isinstance(session.failure, dict) else {}
+    if failure.get("action_id"):
+        return str(failure["action_id"])
+    same = [action for action in actions if failure and _same_error(action.error, failure)]
+    return max(same, key=lambda action: (action.seq or 0, action.id)).id if same else ""
+
+
+def _same_error(error: Json, failure: dict[str, Json]) -> bool:
+    named = ("type", "message")
+    return isinstance(error, dict) and all(error.get(name) == failure.get(name) for name in named)
 
 
 def _payloads(action: Action, shown: Shown) -> dict[str, Json]:

@@ -110,6 +110,7 @@ class Answer:
     """What a person said about one action of an interrupt."""
 
     action_id: str
+    """Empty where the whole session is asked about."""
     decision: str
     """`approve`, `edit`, `reject`, `respond`, `expired`, `resumed`, `settled`; empty: nobody has answered."""
     by: str | None = None
@@ -127,6 +128,10 @@ class Answer:
         }
 
 
+About: TypeAlias = Literal["approval", "tool", "doubt", "rollback", "undo", "conflict"]
+"""May it run; what a tool itself asks; did it happen; may all be undone; may this be; what goes first."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterruptNode:
     """A pause in which a person is asked. It is no error."""
@@ -136,8 +141,8 @@ class InterruptNode:
     id: str
     session_id: str
     at: datetime | None
-    about: Literal["approval", "tool", "undo", "conflict", "doubt"]
-    """May it run; what the tool itself asks; may it be undone; what goes first; did it happen."""
+    about: About
+    """What is asked."""
     text: str
     answers: tuple[Answer, ...] = ()
 

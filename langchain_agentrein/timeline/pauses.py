@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
-from langchain_agentrein.action import Action, Entry, SessionRecord, SessionStatus, Status
+from langchain_agentrein.action import TO_UNDO, Action, Entry, SessionRecord, SessionStatus, Status
 from langchain_agentrein.timeline.history import Chain, detail, step_to
-from langchain_agentrein.timeline.nodes import ActionNode, Answer, InterruptNode
+from langchain_agentrein.timeline.nodes import About, ActionNode, Answer, InterruptNode
 from langchain_agentrein.timeline.shown import Shown
 
 _SAID = frozenset({"approve", "edit", "reject", "respond"})
 _AWAITING = "awaiting approval"
 """How the error of an undo begins that waits for a person."""
+_ALLOWED = "undo approved"
+"""The note that says that a person allowed an undo."""
 
 
 class Pauses:
@@ -43,10 +44,11 @@ class Pauses:
             yield from self._doubt(action, entries)
             yield from self._conflict(action, entries)
         yield from self._undos()
+        yield from self._rollback()
 
     def _node(
         self,
-        about: Literal["approval", "tool", "undo", "conflict", "doubt"],
+        about: About,
         asked: Entry | None,
         text: str,
         answers: Sequence[Answer],
@@ -85,10 +87,11 @@ class Pauses:
         node, entries = self._nodes[action.id], self._chain.of.get(action.id, [])
         if action.status is Status.PROPOSED:
             return Answer(action.id, "")
-        if action.status is Status.EXPIRED:
+        approval = node.approval
+        said = approval is not None and approval.decision in _SAID
+        if action.status is Status.EXPIRED and not said:
             lapsed = step_to(entries, Status.EXPIRED)
             return Answer(action.id, "expired", at=lapsed.at if lapsed else None)
-        approval = node.approval
         if approval is None or approval.decision == "ask":
             moved = next((entry for entry in entries if entry.from_status == Status.PROPOSED), None)
             by = self._shown.text(detail(moved).get("by")) if moved else ""
@@ -142,12 +145,13 @@ class Pauses:
             node, entries = self._nodes[action.id], self._chain.of.get(action.id, [])
             began = step_to(entries, Status.COMPENSATING)
             waited = step_to(entries, Status.STUCK)
-            if action.status is Status.STUCK and (action.undo.error or "").startswith(_AWAITING):
-                answers.append((waited or began, Answer(action.id, "", reason=node.undo.error)))
-            elif action.undo.approved_by:
-                allowed = step_to(entries, Status.COMPENSATING, start=Status.STUCK) or began
+            if action.undo.approved_by:
+                allowed = next((one for one in entries if detail(one).get("note") == _ALLOWED), None)
+                allowed = allowed or step_to(entries, Status.COMPENSATING, start=Status.STUCK) or began
                 said = Answer(action.id, "approve", node.undo.approved_by, allowed.at if allowed else None)
-                answers.append((waited or began, said))
+                answers.append((waited or began or allowed, said))
+            elif action.status is Status.STUCK and (action.undo.error or "").startswith(_AWAITING):
+                answers.append((waited or began, Answer(action.id, "", reason=node.undo.error)))
         if not answers:
             return
         # A rollback asks once for the whole plan.
@@ -155,6 +159,21 @@ class Pauses:
         names = ", ".join(self._name(answer.action_id) for _, answer in answers)
         text = f"May the rollback undo {names}? It reaches further than putting things back."
         yield self._node("undo", asked, text, [answer for _, answer in answers])
+
+    def _rollback(self) -> Iterator[tuple[int, InterruptNode]]:
+        scope = self._session.scope if isinstance(self._session.scope, dict) else {}
+        if self._session.status is not SessionStatus.ROLLING_BACK or not scope.get("asking"):
+            return
+        began = [entry for entry in self._chain.entries if entry.to_status == SessionStatus.ROLLING_BACK]
+        place, at = (began[-1].n, began[-1].at) if began else (self._chain.place(None), None)
+        count = sum(action.status in TO_UNDO for action in self._actions)
+        text = f"May the session be rolled back? {count} action{'s' if count != 1 else ''} would be undone."
+        yield (
+            place,
+            InterruptNode(
+                f"{self._session.id}:rollback", self._session.id, at, "rollback", text, (Answer("", ""),)
+            ),
+        )
 
 
 def _was_asked(action: Action, entries: Sequence[Entry]) -> bool:

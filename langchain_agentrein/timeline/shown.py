@@ -39,7 +39,7 @@ _UNSEEN = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-_TELLING = ("statement", "sql", "query", "title", "subject", "to", "path", "name", "email", "text", "content")
+_TELLING = ("statement", "sql", "query", "title", "subject", "to", "path", "email", "text", "content")
 """Arguments that say best what a call is about, most telling first."""
 
 

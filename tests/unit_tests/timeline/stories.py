@@ -39,6 +39,7 @@ class Story:
     reason: str | None = None
     by: str | None = None
     parent: str | None = None
+    scope: Any = None
     actions: dict[str, Action] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     seconds: float = 0
@@ -137,6 +138,7 @@ class Story:
             failure=self.failure,
             reason=self.reason,
             by=self.by,
+            scope=self.scope,
         )
 
     def timeline(self, **options: Any) -> Timeline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -196,6 +197,45 @@ def test_a_person_after_a_failure_does_not_take_the_blame() -> None:
     assert [node.event for node in timeline.events] == [
         "opened", "failed", "stuck", "called back", "rolled_back",
     ]  # fmt: skip
+
+
+def test_an_undo_that_was_approved_waits_for_nobody() -> None:
+    story = failing()
+    mail = story.actions["act_mail"]
+    story._entry("note", action_id="act_mail", detail={"note": "undo approved", "by": "ana"})
+    story.actions["act_mail"] = mail.with_(undo=replace(mail.undo, approved_by="ana"))
+    [asked] = [node for node in story.timeline().interrupts if node.about == "undo"]
+    assert not asked.open and [answer.by for answer in asked.answers] == ["ana"]
+    assert asked.answered_at == story.entries[-1].at
+
+
+def test_a_rollback_that_waits_for_its_confirmation() -> None:
+    story = Story()
+    story.do("act_1", "files.write", {"path": "a"})
+    failure = {"type": "ValueError", "message": "no"}
+    story.session(SessionStatus.ROLLING_BACK, failure=failure, scope={"was": "open", "asking": True})
+    timeline = story.timeline()
+    [asked] = timeline.interrupts
+    assert asked.open and asked.text == "May the session be rolled back? 1 action would be undone."
+    assert edges(timeline, "waited for") == {("ses_1:failed:4", asked.id)}
+    assert "waits for an answer" in timeline.to_html() and timeline.to_mermaid()
+
+
+def test_an_approval_that_lapsed_was_given_all_the_same() -> None:
+    story = Story()
+    gated(story, "act_1", "gmail.send", {"to": "ana"})
+    story.move("act_1", S.APPROVED, {"by": "ana"}, approval=Approval("approve", "ana", story.now))
+    story.move("act_1", S.EXPIRED)
+    [answer] = pause(story.timeline(), "act_1:approval").answers
+    assert answer.decision == "approve"
+
+
+def test_without_a_name_the_same_error_finds_the_culprit() -> None:
+    story = failing()
+    del story.failure["action_id"]
+    assert "`charge_card` failed with TimeoutError" in action(story.timeline(), "act_wiki").cause
+    story.failure["message"] = "something else"
+    assert "the session failed with TimeoutError" in action(story.timeline(), "act_wiki").cause
 
 
 def test_kept_on_purpose_still_says_what_failed() -> None:
