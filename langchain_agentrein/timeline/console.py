@@ -40,6 +40,8 @@ MARKS = {
 """One character and one colour for every status; `?` waits for a person."""
 EVENTS = {"failed": "failure", "opened": "goal", "called back": "rolled back by request"}
 """What is said of a session's event, where its name alone is not clear."""
+ANSWERS = {"approve": "approved", "edit": "edited", "reject": "rejected", "respond": "answered instead"}
+"""What a decision is called once it was taken."""
 SESSION_COLOURS = {"failed": "red", "stuck": "yellow", "rolled_back": "green", "completed": "blue"}
 
 
@@ -141,7 +143,7 @@ def _pause(node: InterruptNode) -> Text:
         return text.append("\nwaits for an answer", "bold yellow")
     said = Counter((answer.decision, answer.by or "", answer.reason or "") for answer in node.answers)
     for (decision, by, reason), count in said.items():
-        text.append(f"\n{f'{count} x ' if count > 1 else ''}{decision}", "bold")
+        text.append(f"\n{f'{count} x ' if count > 1 else ''}{ANSWERS.get(decision, decision)}", "bold")
         text.append(f" by {by}" if by else "")
         text.append(f": {line(reason, 200)}" if reason else "")
     return text

@@ -12,7 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from langchain_agentrein.action import Status
-from langchain_agentrein.timeline.console import EVENTS, words
+from langchain_agentrein.timeline.console import ANSWERS, EVENTS, words
 from langchain_agentrein.timeline.model import Timeline
 from langchain_agentrein.timeline.nodes import InterruptNode
 from langchain_agentrein.timeline.shown import clock, duration, iso, pretty, stamp
@@ -104,7 +104,7 @@ def _answers(node: InterruptNode) -> Iterator[str]:
     said = Counter((answer.decision, answer.by, answer.reason) for answer in node.answers if answer.decision)
     waited = duration(node.at, node.answered_at)
     for (decision, by, reason), count in said.items():
-        text = _capitalised(decision) + (f" ({count} times)" if count > 1 else "")
+        text = _capitalised(ANSWERS.get(decision, decision)) + (f" ({count} times)" if count > 1 else "")
         text += (f" by {by}" if by else "") + (f" after {waited}" if waited else "")
         yield text + (f": {reason}" if reason else "")
 

@@ -79,7 +79,9 @@ def duration(start: datetime | None, end: datetime | None) -> str:
     """How long it took, in the one unit that says it best; empty if that is not known."""
     if start is None or end is None:
         return ""
-    seconds = max((end - start).total_seconds(), 0)
+    seconds = (end - start).total_seconds()
+    if seconds < 0.001:
+        return ""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
