@@ -113,13 +113,10 @@ class ToolOperation(Operation):
         given = (hooks.undo, hooks.snapshot, hooks.probe, hooks.observe)
         return any(inspect.iscoroutinefunction(hook) for hook in given)
 
-    def assess(self, api: Any) -> Assessment:
+    @classmethod
+    def usual(cls) -> Assessment:
         """What the hooks say."""
-        return self.hooks.assessment()
-
-    def undo_assessment(self) -> Assessment:
-        """What the hooks say."""
-        return self.hooks.assessment()
+        return cls.hooks.assessment()
 
     def snapshot(self, api: Any) -> Json:
         """What the developer's snapshot says."""

@@ -128,13 +128,18 @@ class Operation(BaseModel):
     needs_client: ClassVar[bool] = True
     """It acts through a connector's client; without, `api` is `None`."""
 
+    @classmethod
+    def usual(cls) -> Assessment:
+        """What its calls can do, as far as the class tells."""
+        return Assessment(cls.risk, cls.reversal, "", cls.undo_risk, cls.undo_effects)
+
     def assess(self, api: Any) -> Assessment:
         """What this call could do, for the rules and for the person who decides. Touches nothing."""
-        return Assessment(self.risk, self.reversal, "", self.undo_risk, self.undo_effects)
+        return self.usual()
 
     def undo_assessment(self) -> Assessment:
         """What its undo would do to the world, from the arguments alone."""
-        return Assessment(self.risk, self.reversal, "", self.undo_risk, self.undo_effects)
+        return self.usual()
 
     def account(self, api: Any) -> str | None:
         """Whose credentials `api` carries, as a stable name without secrets; `None`: there are none."""

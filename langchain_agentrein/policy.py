@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from langchain_agentrein.action import Action, Reversal, Risk
 from langchain_agentrein.engine import Verdict
 from langchain_agentrein.errors import ConfigError, RuleError
-from langchain_agentrein.operation import Assessment
+from langchain_agentrein.operation import Assessment, Operation
 
 Outcome: TypeAlias = Literal["allow", "ask", "deny", "hold"]
 OnUnknown: TypeAlias = Literal["ask", "deny", "allow"]
@@ -132,22 +132,36 @@ class Policy:
             return Verdict("ask", f"its risk is {action.risk}")
         return Verdict("allow")
 
+    def may_ask(self, operation: type[Operation]) -> bool:
+        """Whether some call of an operation could need a person, as far as its class tells."""
+        for rule in self.rules:
+            if rule.names(operation.name):
+                if rule.decision == "ask":
+                    return True
+                if rule.above is None and rule.when is None:
+                    return False
+        usual = operation.usual()
+        if not usual.declared:
+            return self.unknown == "ask"
+        return usual.reversal is Reversal.NONE or usual.risk >= Risk.HIGH
+
     def check(self, known: Collection[str]) -> None:
         """Look for rules that match nothing, once the tools are known.
 
         Args:
             known: Names of operations and tools.
         Raises:
-            RuleError: A rule names an operation of a connector that is there, but has no such operation.
+            RuleError: A rule looks like a misspelt name, or names a connector that has no such operation.
+                Any other is warned about: it may be meant for another agent.
         """
         connectors = {name.partition(".")[0] for name in known if "." in name}
         for rule in self.rules:
             if any(rule.names(name) for name in known):
                 continue
             pattern = ALIASES.get(rule.pattern, rule.pattern)
-            close = difflib.get_close_matches(pattern, sorted(known), n=1)
+            close = difflib.get_close_matches(pattern, sorted(known), n=1, cutoff=0.75)
             hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
             message = f"{rule} matches none of the tools{hint}"
-            if pattern.partition(".")[0] in connectors or ("." not in pattern and rule.exact):
+            if close or pattern.partition(".")[0] in connectors:
                 raise RuleError(message)
             warnings.warn(message, stacklevel=2)

@@ -20,7 +20,7 @@ from langchain_agentrein.action import SessionRecord, SessionStatus
 from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import ConfigError, SessionFailed
 from langchain_agentrein.flow import Flow, Step, arun, run
-from langchain_agentrein.graphs.ask import Approver
+from langchain_agentrein.graphs.ask import Approver, no_checkpointer
 from langchain_agentrein.graphs.compensation import build_compensation_graph
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
@@ -49,6 +49,8 @@ def create_reversible_agent(
         ConfigError: A tool must be asked about, and there is no checkpointer to pause with.
     """
     bound = rein.tools(*tools)
+    if not options.get("checkpointer"):
+        _refuse_unasked(rein, bound)
     agent = create_agent(
         model,
         bound,
@@ -57,6 +59,13 @@ def create_reversible_agent(
     )
     # Under `async`, LangGraph's default, a kill can lose the message that made a call.
     return agent.with_config({"configurable": {CONFIG_KEY_DURABILITY: "sync"}})
+
+
+def _refuse_unasked(rein: AgentRein, tools: Sequence[Any]) -> None:
+    """Without a checkpointer nobody can be asked: say so when the agent is built, not when it acts."""
+    asked = [tool.name for tool in tools if not tool.read_only and rein.policy.may_ask(tool.operation)]
+    if asked:
+        raise no_checkpointer(", ".join(sorted(asked)))
 
 
 def add_compensation(

@@ -21,17 +21,6 @@ def on(thread: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread}}
 
 
-@pytest.fixture
-def rein(tmp_path: Any) -> Any:
-    with AgentRein(f"sqlite:///{tmp_path}/journal.db", backoff=0.01) as rein:
-        yield rein
-
-
-@pytest.fixture
-def hotel() -> Hotel:
-    return Hotel()
-
-
 def agent_of(rein: AgentRein, hotel: Hotel, *turns: Any, **options: Any) -> Any:
     middleware = rein.middleware(**options.pop("middleware", {}))
     options.setdefault("checkpointer", InMemorySaver())
