@@ -42,9 +42,13 @@ class Happened:
 
     Attributes:
         receipt: What `do` would have returned.
+        after: What `observe` would have returned right after, where the probe can tell. Without it,
+            an undo that comes later cannot tell the action's own traces from what others changed
+            since, and asks.
     """
 
     receipt: Json = None
+    after: Json = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,9 +68,9 @@ def _settled(
                 lambda: core.journal.move(action, Status.FAILED, detail={"settled": "probe"})
             )
             return settled
-        case Happened(receipt=receipt):
+        case Happened(receipt=receipt, after=after):
             known = action.with_(receipt=jsonable(receipt))
-            after = op.expect(known)
+            after = after if after is not None else op.expect(known)
             if after is None and fresh and op.observes:
                 try:
                     after = yield Step(op.observe, (api, known))

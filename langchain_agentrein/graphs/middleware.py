@@ -19,7 +19,7 @@ from langgraph.types import Command
 from langchain_agentrein import engine, identity
 from langchain_agentrein.action import UNDONE, Action, SessionRecord, SessionStatus, Status
 from langchain_agentrein.engine import Decision, Scope
-from langchain_agentrein.errors import ConfigError, InDoubt, JournalError, SessionFailed
+from langchain_agentrein.errors import ConfigError, InDoubt, JournalError, OrphanedActions, SessionFailed
 from langchain_agentrein.flow import Flow, Step, arun, run
 from langchain_agentrein.graphs.ask import (
     Approver,
@@ -38,6 +38,7 @@ from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.intent import MAX_CHARACTERS, Capture, capturing
 from langchain_agentrein.operation import Assessment
 from langchain_agentrein.rein import AgentRein
+from langchain_agentrein.report import RollbackReport
 from langchain_agentrein.session import CURRENT, Session
 from langchain_agentrein.tool import BINDING, Binding, ReversibleTool
 from langchain_agentrein.toolkits.base import reversible_form
@@ -263,7 +264,9 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         sessions = tuple(dict.fromkeys(action.session_id for action in lost))
         cause = "a crash cut it off from the conversation"
         scope = Scope(sessions, only=frozenset(ids))
-        yield from engine.rollback(self.rein.core, scope, cause=cause, by=by)
+        report: RollbackReport = yield from engine.rollback(self.rein.core, scope, cause=cause, by=by)
+        if not report.complete:
+            raise OrphanedActions(thread_id, [line.action_id for line in report.unsettled])
         return []
 
     def _model_failed(self, state: Mapping[str, Any], error: Exception) -> Flow[None]:
