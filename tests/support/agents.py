@@ -84,11 +84,11 @@ class Hotel:
 
         @book.observe
         def look(action: Any) -> dict[str, Any]:
-            return {"booked": action.args["room"] in self.rooms}
+            return {"booked": self.rooms.count(action.args["room"])}
 
         @book.snapshot
         def before(room: str) -> dict[str, Any]:
-            return {"booked": room in self.rooms}
+            return {"booked": self.rooms.count(room)}
 
         return book  # type: ignore[no-any-return]
 
