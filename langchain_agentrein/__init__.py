@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_agentrein.action import Action, Reversal, Risk, Status, UndoEffect
 from langchain_agentrein.callbacks import IntentCallbackHandler
+from langchain_agentrein.decorator import reversible
 from langchain_agentrein.errors import (
     ActionDenied,
     AgentReinError,
@@ -41,7 +42,7 @@ from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackPlan, RollbackReport
 from langchain_agentrein.session import Session
 from langchain_agentrein.timeline import Timeline
-from langchain_agentrein.tool import ReversibleTool, reversible
+from langchain_agentrein.tool import ReversibleTool
 from langchain_agentrein.toolkits.base import ReversibleToolkit
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -13,12 +14,14 @@ from pydantic import PrivateAttr
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.engine import Reported
-from langchain_agentrein.errors import NotDone
+from langchain_agentrein.errors import ConfigError, NotDone
 from langchain_agentrein.journal import jsonable
 from langchain_agentrein.operation import Assessment, Operation, Probed, Unknown
-from langchain_agentrein.record import PLAIN, encode
+from langchain_agentrein.record import encode
 
 Hook = Callable[..., Any]
+Reader = Callable[[Mapping[str, Json]], Mapping[str, Any]]
+"""Reads a model's arguments as the tool's schema does."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class ToolOperation(Operation):
 
     _args: dict[str, Json] = PrivateAttr(default_factory=dict)
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _read: Reader | None = PrivateAttr(default=None)
     _live: Callable[[ToolOperation], Any] | None = PrivateAttr(default=None)
     _shown: list[Any] = PrivateAttr(default_factory=list)
     _started: bool = PrivateAttr(default=False)
@@ -73,15 +77,16 @@ class ToolOperation(Operation):
         return op
 
     @classmethod
-    def live(cls, args: Mapping[str, Json], given: Mapping[str, Any]) -> Self:
+    def live(cls, args: Mapping[str, Json], given: Mapping[str, Any], read: Reader | None = None) -> Self:
         """A call that is about to run, once it is armed.
 
         Args:
             args: As the model gave them.
-            given: As the tool's schema read them: what `snapshot` is called with.
+            given: As the tool's schema reads them: what `snapshot` is called with.
+            read: Reads the arguments that a person put in their place.
         """
         op = cls.from_args(args)
-        op._given = dict(given)
+        op._given, op._read = dict(given), read
         return op
 
     def arm(self, run: Callable[[ToolOperation], Any]) -> None:
@@ -95,7 +100,7 @@ class ToolOperation(Operation):
 
     def replaced(self, args: Mapping[str, Json]) -> Self:
         """The same call with other arguments."""
-        other = self.live(args, args)
+        other = self.live(args, self._read(args) if self._read is not None else args, self._read)
         other._live = self._live
         return other
 
@@ -110,8 +115,7 @@ class ToolOperation(Operation):
     def is_async(self) -> bool:
         """Whether any hook must be awaited."""
         hooks = self.hooks
-        given = (hooks.undo, hooks.snapshot, hooks.probe, hooks.observe)
-        return any(inspect.iscoroutinefunction(hook) for hook in given)
+        return any(_awaits(hook) for hook in (hooks.undo, hooks.snapshot, hooks.probe, hooks.observe))
 
     @classmethod
     def usual(cls) -> Assessment:
@@ -149,17 +153,17 @@ class ToolOperation(Operation):
 
     def result(self, receipt: Json) -> Any:
         """What the model was shown, so that a repeated call is shown it again."""
-        return encode(self._shown[0]) if self._shown else {"kind": PLAIN, "value": receipt}
+        return encode(self._shown[0]) if self._shown else None
 
     def shown(self, value: Any) -> Any:
         """Exactly what the tool returned."""
         return self._shown[0] if self._shown else value
 
     def fate(self, error: BaseException) -> type[NotDone] | None:
-        """Not done before the function began, or when its error says so."""
+        """Not done before the function began, when its error says so, or when there was no function at all."""
         error = error.__cause__ or error if isinstance(error, Reported) else error
-        if not self._started or isinstance(error, self.hooks.not_done):
-            return NotDone
+        if not self._started or isinstance(error, self.hooks.not_done) or _unimplemented(error):
+            return type(error) if isinstance(error, NotDone) else NotDone
         return super().fate(error)
 
     def touches(self) -> frozenset[str]:
@@ -169,9 +173,7 @@ class ToolOperation(Operation):
     def watch(self, inner: BaseTool) -> tuple[BaseTool, dict[str, Any]]:
         """A copy of `inner` that tells what its function returned or raised, before LangChain formats it."""
         told: dict[str, Any] = {}
-        copy = inner.model_copy()
 
-        @functools.wraps(inner._run)
         def run(*args: Any, **kwargs: Any) -> Any:
             self._started = True
             try:
@@ -181,7 +183,6 @@ class ToolOperation(Operation):
                 raise
             return told["value"]
 
-        @functools.wraps(inner._arun)
         async def arun(*args: Any, **kwargs: Any) -> Any:
             self._started = True
             try:
@@ -191,10 +192,7 @@ class ToolOperation(Operation):
                 raise
             return told["value"]
 
-        object.__setattr__(copy, "_run", run)
-        if is_async(inner):
-            object.__setattr__(copy, "_arun", arun)
-        return copy, told
+        return _replaced(inner, run, arun if is_async(inner) else None), told
 
     def told(self, shown: Any, told: Mapping[str, Any]) -> Any:
         """Read what a watched run told.
@@ -202,10 +200,48 @@ class ToolOperation(Operation):
         Raises:
             Reported: The function raised, and the tool turned that into an answer for the model.
         """
-        self._shown.append(shown)
         if "error" in told:
             raise Reported(shown) from told["error"]
+        self._shown.append(shown)
         return told.get("value")
+
+
+def unrunnable(inner: BaseTool) -> BaseTool:
+    """A copy of `inner` that can say what is wrong with its arguments, and nothing more."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        raise ConfigError(
+            f"{inner.name} refused its arguments when they were read to be journaled, and then took them: "
+            "its schema must read the same arguments the same way twice. It did not run"
+        )
+
+    async def arun(*args: Any, **kwargs: Any) -> Any:
+        run()
+
+    return _replaced(inner, run, arun)
+
+
+def _replaced(inner: BaseTool, run: Callable[..., Any], arun: Callable[..., Any] | None) -> BaseTool:
+    """A copy of `inner` with other functions behind the same signatures, which LangChain reads."""
+    copy = inner.model_copy()
+    object.__setattr__(copy, "_run", functools.wraps(inner._run)(run))
+    if arun is not None:
+        object.__setattr__(copy, "_arun", functools.wraps(inner._arun)(arun))
+    return copy
+
+
+def _awaits(hook: Hook | None) -> bool:
+    while isinstance(hook, functools.partial):
+        hook = hook.func
+    return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__)
+
+
+def _unimplemented(error: BaseException) -> bool:
+    """Whether the tool's own `_run` or `_arun` says in its body that there is none."""
+    if not isinstance(error, NotImplementedError) or error.__traceback__ is None:
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_code.co_name in ("_run", "_arun")
 
 
 def is_async(inner: BaseTool) -> bool:
@@ -222,12 +258,16 @@ def is_sync(inner: BaseTool) -> bool:
     return True
 
 
-def declare(inner: BaseTool, hooks: Hooks, *, version: int = 1) -> type[ToolOperation]:
-    """The operation class of a tool. Its module is where the tool's function is defined."""
-    function = getattr(inner, "func", None) or getattr(inner, "coroutine", None)
-    module = getattr(inspect.unwrap(function), "__module__", None) if function is not None else None
+def declare(
+    inner: BaseTool, hooks: Hooks, *, version: int = 1, module: str | None = None
+) -> type[ToolOperation]:
+    """The operation class of a tool.
+
+    Args:
+        module: Which module, once imported, has declared it; else where the tool's function is defined.
+    """
     namespace = {
-        "__module__": module or type(inner).__module__,
+        "__module__": module or _home(inner),
         "__doc__": inner.description,
         "name": inner.name,
         "version": version,
@@ -237,3 +277,9 @@ def declare(inner: BaseTool, hooks: Hooks, *, version: int = 1) -> type[ToolOper
     return type(f"ToolOperation_{inner.name}", (ToolOperation,), namespace)
 
 
+def _home(inner: BaseTool) -> str:
+    function = getattr(inner, "func", None) or getattr(inner, "coroutine", None) or type(inner)
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    return getattr(function, "__module__", None) or type(inner).__module__

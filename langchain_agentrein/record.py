@@ -5,75 +5,89 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.messages import BaseMessage, ToolMessage, message_to_dict, messages_from_dict
-from langgraph.types import Command, Send
+from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
+from langgraph.types import Command, Overwrite, Send
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.journal import jsonable
 
-MESSAGE, COMMAND, SEND, ITEMS, PLAIN = "message", "command", "send", "items", "plain"
+MESSAGE, COMMAND, SEND, OVERWRITE, TUPLE, PAIRS, PLAIN = (
+    "message",
+    "command",
+    "send",
+    "overwrite",
+    "tuple",
+    "pairs",
+    "plain",
+)
+RECORD = "$record"
+"""Marks, inside a value, something that is more than JSON."""
+MAX_DEPTH = 50
 
 
-def encode(value: Any) -> Json:
-    """`value` as `{"kind": str, ...}`. What has no JSON is kept as its `repr`."""
+def encode(value: Any, depth: int = 0) -> Json:
+    """`value` as `{"kind": str, ...}`. Never raises.
+
+    Messages, `Command`, `Send`, `Overwrite` and tuples come back as they were, at any reasonable
+    depth; a model or a dataclass comes back as a dictionary, and what has no JSON as its `repr`.
+    """
+    if depth > MAX_DEPTH:
+        return {"kind": PLAIN, "value": jsonable(value)}
     if isinstance(value, BaseMessage):
         return {"kind": MESSAGE, "message": jsonable(message_to_dict(value))}
     if isinstance(value, Command):
-        goto = value.goto if isinstance(value.goto, list | tuple) else [value.goto]
-        return {
-            "kind": COMMAND,
-            "graph": value.graph,
-            "update": _deep(value.update),
-            "resume": _deep(value.resume),
-            "goto": [_deep(item) for item in goto],
-        }
+        fields = {"graph": value.graph, "update": value.update, "resume": value.resume, "goto": value.goto}
+        return {"kind": COMMAND, **{name: _inner(item, depth) for name, item in fields.items()}}
     if isinstance(value, Send):
-        return {"kind": SEND, "node": value.node, "arg": _deep(value.arg)}
-    if isinstance(value, list) and any(isinstance(item, BaseMessage | Command) for item in value):
-        return {"kind": ITEMS, "items": [encode(item) for item in value]}
+        return {"kind": SEND, "node": value.node, "arg": _inner(value.arg, depth)}
+    if isinstance(value, Overwrite):
+        return {"kind": OVERWRITE, "value": _inner(value.value, depth)}
+    if isinstance(value, tuple):
+        return {"kind": TUPLE, "items": [_inner(item, depth) for item in value]}
+    if isinstance(value, Mapping):
+        if all(isinstance(name, str) and name != RECORD for name in value):
+            return {"kind": PLAIN, "value": {name: _inner(item, depth) for name, item in value.items()}}
+        return {
+            "kind": PAIRS,
+            "items": [[_inner(name, depth), _inner(item, depth)] for name, item in value.items()],
+        }
+    if isinstance(value, list):
+        return {"kind": PLAIN, "value": [_inner(item, depth) for item in value]}
     return {"kind": PLAIN, "value": jsonable(value)}
 
 
-def _deep(value: Any) -> Json:
-    """Encode messages wherever they stand in a state update."""
-    if isinstance(value, BaseMessage | Command | Send):
-        return {"$record": encode(value)}
-    if isinstance(value, Mapping):
-        return {str(name): _deep(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_deep(item) for item in value]
-    return jsonable(value)
+def _inner(value: Any, depth: int) -> Json:
+    record = encode(value, depth + 1)
+    return record["value"] if record["kind"] == PLAIN else {RECORD: record}
 
 
-def decode(record: Json, tool_call_id: str | None) -> Any:
-    """The value again; a message answers the call that asks now."""
-    kind = record.get("kind") if isinstance(record, Mapping) else None
+def decode(record: Json) -> Any:
+    """The value again.
+
+    Args:
+        record: What `encode` returned.
+    """
+    kind = record["kind"]
     if kind == MESSAGE:
-        message = messages_from_dict([record["message"]])[0]
-        if isinstance(message, ToolMessage) and tool_call_id:
-            return message.model_copy(update={"tool_call_id": tool_call_id})
-        return message
+        return messages_from_dict([record["message"]])[0]
     if kind == COMMAND:
-        return Command(
-            graph=record["graph"],
-            update=_shallow(record["update"], tool_call_id),
-            resume=_shallow(record["resume"], tool_call_id),
-            goto=[_shallow(item, tool_call_id) for item in record["goto"]],
-        )
+        return Command(**{name: _decoded(record[name]) for name in ("graph", "update", "resume", "goto")})
     if kind == SEND:
-        return Send(record["node"], _shallow(record["arg"], tool_call_id))
-    if kind == ITEMS:
-        return [decode(item, tool_call_id) for item in record["items"]]
-    if kind == PLAIN:
-        return record["value"]
-    return record
+        return Send(record["node"], _decoded(record["arg"]))
+    if kind == OVERWRITE:
+        return Overwrite(_decoded(record["value"]))
+    if kind == TUPLE:
+        return tuple(_decoded(item) for item in record["items"])
+    if kind == PAIRS:
+        return {_decoded(name): _decoded(item) for name, item in record["items"]}
+    return _decoded(record["value"])
 
 
-def _shallow(value: Json, tool_call_id: str | None) -> Any:
+def _decoded(value: Json) -> Any:
     if isinstance(value, Mapping):
-        if set(value) == {"$record"}:
-            return decode(value["$record"], tool_call_id)
-        return {name: _shallow(item, tool_call_id) for name, item in value.items()}
+        if set(value) == {RECORD}:
+            return decode(value[RECORD])
+        return {name: _decoded(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_shallow(item, tool_call_id) for item in value]
+        return [_decoded(item) for item in value]
     return value

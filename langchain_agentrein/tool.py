@@ -6,61 +6,55 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool
-from langchain_core.tools import tool as make_tool
+from langchain_core.tools import ArgsSchema, BaseTool
+from langchain_core.tools.base import _format_output
 from langgraph.prebuilt import ToolRuntime
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, create_model
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from langchain_agentrein import identity
-from langchain_agentrein.action import Action, Reversal, Risk, Status
-from langchain_agentrein.engine import Call, Decision, Performed
+from langchain_agentrein.action import Action, Intent, Status
+from langchain_agentrein.calling import (
+    BINDING,
+    Binding,
+    Identified,
+    Prepared,
+    ended,
+    inside,
+    prepare,
+    root_message,
+)
+from langchain_agentrein.engine import Performed
 from langchain_agentrein.errors import ActionDenied, ConfigError, Refused, UnboundTool
 from langchain_agentrein.flow import arun, run
-from langchain_agentrein.function import Hook, Hooks, ToolOperation, declare, is_async, is_sync
+from langchain_agentrein.function import (
+    Hook,
+    Hooks,
+    ToolOperation,
+    is_async,
+    is_sync,
+    unrunnable,
+)
 from langchain_agentrein.identity import Caller
 from langchain_agentrein.journal import jsonable
-from langchain_agentrein.operation import Assessment, Operation
+from langchain_agentrein.operation import Operation
 from langchain_agentrein.record import decode
 from langchain_agentrein.rein import AgentRein
-from langchain_agentrein.session import CURRENT, Session, pauses
+from langchain_agentrein.tool_schema import (
+    RATIONALE,
+    RUNTIME,
+    call_schema,
+    has_argument,
+    injection_schema,
+    operation_schema,
+    runtime_argument,
+)
 
-RUNTIME = "agentrein_runtime"
-"""The hidden argument in which LangGraph hands us the state and the config of the call."""
-RATIONALE = "rationale"
-"""The argument in which a model may say why; journaled, never passed on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """What a middleware lends to the tools that it runs.
-
-    Attributes:
-        rein: For tools that are not bound themselves.
-        where: The call as the middleware sees it.
-        ask: Asks a person here and now; `None` where that is not possible.
-    """
-
-    rein: AgentRein
-    where: Caller | None = None
-    ask: Callable[[Action, Assessment], Decision] | None = None
-
-
-BINDING: contextvars.ContextVar[Binding | None] = contextvars.ContextVar("agentrein_binding", default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    rein: AgentRein
-    op: Operation
-    call: Call
-    implicit: bool
+UNRECORDED = "This call was carried out before. What it returned was not recorded."
 
 
 class ReversibleTool(BaseTool):
@@ -83,7 +77,8 @@ class ReversibleTool(BaseTool):
     read_only: bool = False
     """It changes nothing: not journaled, never gated."""
 
-    _schema: type[BaseModel] | None = PrivateAttr(default=None)
+    _injection: type[Any] | None = PrivateAttr(default=None)
+    _shown: tuple[Any, ArgsSchema] | None = PrivateAttr(default=None)
 
     @classmethod
     def of_operation(cls, operation: type[Operation], client: Any) -> Self:
@@ -100,18 +95,16 @@ class ReversibleTool(BaseTool):
     @classmethod
     def of_tool(cls, inner: BaseTool, operation: type[ToolOperation], *, read_only: bool = False) -> Self:
         """`inner`, made reversible by `operation`."""
-        shared = {name: getattr(inner, name) for name in _SHARED if hasattr(inner, name)}
+        shared = {name: getattr(inner, name) for name in _SHARED}
         return cls(**shared, operation=operation, inner=inner, read_only=read_only)
 
     def bound(self, rein: AgentRein, *, rationale: bool | None = None) -> Self:
         """A copy that journals into `rein`."""
         if self.operation.needs_client:
             rein.bind(self.operation.name.partition(".")[0], self.client)
-        copy = self.model_copy(
+        return self.model_copy(
             update={"rein": rein, "rationale": self.rationale if rationale is None else rationale}
         )
-        copy._schema = None
-        return copy
 
     # -- declaring the reverse beside the forward --------------------------------------------------
 
@@ -139,6 +132,8 @@ class ReversibleTool(BaseTool):
     def _hooks(self) -> Hooks:
         if not issubclass(self.operation, ToolOperation):
             raise ConfigError(f"{self.name} is an operation of a connector: its reverse stands in its class")
+        if self.read_only:
+            raise ConfigError(f"{self.name} is read_only: it changes nothing that could be undone")
         return self.operation.hooks
 
     # -- what ToolNode and the model see -----------------------------------------------------------
@@ -158,102 +153,110 @@ class ReversibleTool(BaseTool):
         own = self.inner._injected_args_keys if self.inner is not None else frozenset()
         return frozenset({*own, RUNTIME})
 
+    @property
+    def _asks_why(self) -> bool:
+        """Whether `rationale` is our argument; a tool that has one of that name keeps it."""
+        return self.rationale and not has_argument(self.args_schema, RATIONALE)
+
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         """The wrapped tool's schema, with the hidden argument through which LangGraph lends us its runtime."""
-        if self._schema is None:
-            self._schema = self._extended()
-        return self._schema
+        if self._injection is None:
+            if self.inner is None:
+                self._injection = operation_schema(
+                    self.operation, self.name, self.description, rationale=False
+                )
+            else:
+                self._injection = injection_schema(self.inner.get_input_schema(config), self.inner)
+        return self._injection
 
-    def _extended(self) -> type[BaseModel]:
-        extra: dict[str, Any] = {}
-        if not self._has_own_runtime():
-            extra[RUNTIME] = (ToolRuntime | None, None)
-        if self.rationale:
-            why = "Why you make this call, in one sentence."
-            extra[RATIONALE] = (str | None, Field(default=None, description=why))
-        if self.inner is None:
-            # A plain model: a subclass would be registered as an operation of its own.
-            fields: dict[str, Any] = {
-                name: (info.annotation, info) for name, info in self.operation.model_fields.items()
-            }
-            config = ConfigDict(extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
-            return create_model(self.name, __config__=config, __doc__=self.description, **fields, **extra)
-        base = self.inner.get_input_schema()
-        if issubclass(base, BaseModel) and isinstance(self.args_schema, type) and extra:
-            return create_model(base.__name__, __base__=base, __doc__=base.__doc__, **extra)
-        if isinstance(self.args_schema, dict):
-            return create_model(self.name, __config__=ConfigDict(arbitrary_types_allowed=True), **extra)
-        return base
+    @property
+    def tool_call_schema(self) -> ArgsSchema:
+        """What the model sees: what it sees of the wrapped tool, and `rationale` where that is asked for."""
+        face = (self.name, self.description, self._asks_why)
+        if self._shown is None or self._shown[0] != face:
+            self._shown = (face, self._face())
+        return self._shown[1]
 
-    def _has_own_runtime(self) -> bool:
+    def _face(self) -> ArgsSchema:
         if self.inner is None:
-            return False
-        names = set(self.inner._injected_args_keys)
-        schema = self.inner.args_schema
-        if isinstance(schema, type) and issubclass(schema, BaseModel):
-            names |= set(schema.model_fields)
-        return "runtime" in names
+            if not self._asks_why:
+                return super().tool_call_schema
+            return operation_schema(self.operation, self.name, self.description, rationale=True, hidden=False)
+        named = self.inner.model_copy(update={"name": self.name, "description": self.description})
+        return call_schema(named, rationale=self._asks_why)
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The arguments that the model sees, as JSON schema by name."""
+        return super().args if self.inner is None or self._asks_why else self.inner.args
 
     # -- the call ----------------------------------------------------------------------------------
 
     def run(self, tool_input: str | dict[str, Any], *args: Any, **options: Any) -> Any:
         """Run the tool, once: what it is about to do is journaled first."""
+        visible = self._visible(tool_input)
         if self.inner is not None and (self.read_only or not is_sync(self.inner)):
-            return self.inner.run(self._visible(tool_input), *args, **options)
+            return self.inner.run(visible, *args, **options)
         try:
-            with _calling(tool_input, options):
+            known = self._identify(tool_input, options)
+            with _calling(tool_input, known):
                 if self.inner is None:
-                    return super().run(self._visible(tool_input), *args, **options)
-                prepared = self._prepare(tool_input, options)
+                    return super().run(visible, *args, **options)
+                prepared = self._prepare(known, self._parsed(visible, options), tool_input)
                 if prepared is None:
-                    return self.inner.run(self._visible(tool_input), *args, **options)
-                self._arm(prepared, tool_input, args, options, asynchronous=False)
+                    return unrunnable(self.inner).run(visible, *args, **options)
+                self._arm(prepared.op, visible, args, options, asynchronous=False)
                 return self._given(self._perform(prepared), options)
         except Refused as refusal:
             return self._refused(refusal, options)
 
     async def arun(self, tool_input: str | dict[str, Any], *args: Any, **options: Any) -> Any:
         """Run the tool, once, without blocking the loop: what it is about to do is journaled first."""
+        visible = self._visible(tool_input)
         if self.inner is not None and self.read_only:
-            return await self.inner.arun(self._visible(tool_input), *args, **options)
+            return await self.inner.arun(visible, *args, **options)
         try:
-            with _calling(tool_input, options):
+            known = self._identify(tool_input, options)
+            with _calling(tool_input, known):
                 if self.inner is None:
-                    return await super().arun(self._visible(tool_input), *args, **options)
-                prepared = await asyncio.to_thread(self._prepare, tool_input, options)
+                    return await super().arun(visible, *args, **options)
+                op = self._parsed(visible, options)
+                prepared = await asyncio.to_thread(self._prepare, known, op, tool_input)
                 if prepared is None:
-                    return await self.inner.arun(self._visible(tool_input), *args, **options)
+                    return await unrunnable(self.inner).arun(visible, *args, **options)
                 native = is_async(self.inner)
-                self._arm(prepared, tool_input, args, options, asynchronous=native)
+                self._arm(prepared.op, visible, args, options, asynchronous=native)
                 return self._given(await self._aperform(prepared, native=native), options)
         except Refused as refusal:
             return self._refused(refusal, options)
 
     def _run(self, **_: Any) -> Any:
-        tool_input, options = _CALLING.get()
-        op = self.operation.from_args(self._own_args(tool_input))
-        if self.read_only:
+        tool_input, known = _CALLING.get()
+        op = self._own_operation(tool_input)
+        if known is None:
             return op.result(op.do(self.client, _nobody(op)))
-        prepared = self._prepare(tool_input, options, op)
+        prepared = self._prepare(known, op, tool_input)
         assert prepared is not None
-        performed = self._perform(prepared)
-        return op.result(performed.action.receipt)
+        return _result(op, self._perform(prepared))
 
     async def _arun(self, **_: Any) -> Any:
-        tool_input, options = _CALLING.get()
-        op = self.operation.from_args(self._own_args(tool_input))
-        if self.read_only:
-            done = op.do if op.is_async else functools.partial(asyncio.to_thread, op.do)
-            return op.result(await done(self.client, _nobody(op)))
-        prepared = await asyncio.to_thread(self._prepare, tool_input, options, op)
+        tool_input, known = _CALLING.get()
+        op = self._own_operation(tool_input)
+        if known is None:
+            args = (self.client, _nobody(op))
+            return op.result(await (op.do(*args) if op.is_async else asyncio.to_thread(op.do, *args)))
+        prepared = await asyncio.to_thread(self._prepare, known, op, tool_input)
         assert prepared is not None
-        performed = await self._aperform(prepared, native=op.is_async)
-        return op.result(performed.action.receipt)
+        return _result(op, await self._aperform(prepared, native=op.is_async))
 
-    def _prepare(
-        self, tool_input: str | dict[str, Any], options: Mapping[str, Any], op: Operation | None = None
-    ) -> _Prepared | None:
-        """Who calls, in which session, with what; `None`: the arguments do not fit, and the tool will say so."""
+    def _identify(self, tool_input: str | dict[str, Any], options: Mapping[str, Any]) -> Identified | None:
+        """Who calls; `None`: nobody needs to know, since nothing changes.
+
+        Raises:
+            UnboundTool: There is no journal.
+        """
+        if self.read_only:
+            return None
         binding = BINDING.get()
         rein = self.rein or (binding.rein if binding is not None else None)
         if rein is None:
@@ -261,29 +264,8 @@ class ReversibleTool(BaseTool):
                 f"{self.name} changes things and has no journal: pass it through rein.tools(...), "
                 "or give the agent middleware=[rein.middleware()]"
             )
-        if op is None:
-            op = self._parsed(tool_input, options.get("tool_call_id"))
-            if op is None:
-                return None
         where = self._where(tool_input, options, binding)
-        session = identity.session_of(where, rein.journal)
-        intent = identity.intent_for(where, session.goal)
-        if isinstance(tool_input, dict) and (why := tool_input.get(RATIONALE)) and self.rationale:
-            intent = replace(intent, text=str(why), source="rationale")
-        alone = CURRENT.get() is None and identity.SESSION_CHANNEL not in where.state
-        if alone and binding is None and where.in_graph and not rein.unwinds:
-            _warn_nothing_unwinds(rein)
-        call = Call(
-            session=session,
-            key=identity.call_key(where, op.name),
-            thread_id=where.thread_id,
-            tool_call_id=where.tool_call_id,
-            message_id=root_message(where),
-            intent=intent,
-            pauses=pauses(),
-            ask=binding.ask if binding is not None else None,
-        )
-        return _Prepared(rein, op, call, implicit=alone and not where.in_graph)
+        return Identified(rein, binding, where, identity.call_key(where, self.operation.name))
 
     def _where(
         self, tool_input: str | dict[str, Any], options: Mapping[str, Any], binding: Binding | None
@@ -293,87 +275,110 @@ class ReversibleTool(BaseTool):
             return binding.where
         runtime = None
         if isinstance(tool_input, dict):
-            runtime = tool_input.get(RUNTIME) or tool_input.get("runtime")
+            runtime = tool_input.get(runtime_argument(self.inner) or RUNTIME)
         return identity.caller(
             tool_call_id, options.get("config"), runtime if isinstance(runtime, ToolRuntime) else None
         )
 
-    def _parsed(self, tool_input: str | dict[str, Any], tool_call_id: str | None) -> Operation | None:
-        assert self.inner is not None and issubclass(self.operation, ToolOperation)
-        visible = self._visible(tool_input)
-        try:
-            parsed = self.inner._parse_input(
-                dict(visible) if isinstance(visible, dict) else visible, tool_call_id
-            )
-        except Exception:  # whatever it is, the tool raises it again, and answers it as it is set up to
+    def _prepare(
+        self, known: Identified | None, op: Operation | None, tool_input: str | dict[str, Any]
+    ) -> Prepared | None:
+        """`None`: the arguments do not fit, and the tool will say so."""
+        if op is None or known is None:
             return None
+        given = tool_input if isinstance(tool_input, dict) else {}
+        return prepare(known, op, lambda where, goal: self.intent(where, goal, given))
+
+    def intent(self, where: Caller, goal: str, args: Mapping[str, Any]) -> Intent:
+        """Why this call is made.
+
+        Args:
+            args: As the model gave them, with its `rationale` if it was asked for one.
+        """
+        why = args.get(RATIONALE) if self._asks_why else None
+        return identity.intent_for(where, goal, str(why) if why else None)
+
+    def _parsed(self, visible: str | dict[str, Any], options: Mapping[str, Any]) -> Operation | None:
+        inner, tool_call_id = self.inner, options.get("tool_call_id")
+        assert inner is not None and issubclass(self.operation, ToolOperation)
+        hidden = visible if isinstance(visible, dict) else {}
+
+        def read(args: Mapping[str, Any]) -> dict[str, Any]:
+            given = {**{name: value for name, value in hidden.items() if name not in shown}, **args}
+            positional, named = inner._to_args_and_kwargs(given, tool_call_id)
+            return inner._filter_injected_args({**dict(zip(inner.args, positional, strict=False)), **named})
+
         if isinstance(visible, str):
-            name = next(iter(self.inner.args), "input")
-            return self.operation.live({name: visible}, {name: visible})
-        args = jsonable(self.inner._filter_injected_args(visible))
-        given = self.inner._filter_injected_args(parsed) if isinstance(parsed, dict) else args
-        return self.operation.live(args, given)
+            shown = {next(iter(inner.args), "input"): visible}
+        else:
+            shown = inner._filter_injected_args(visible)
+        try:
+            given = read(shown)
+        except Exception:  # noqa: BLE001 - the tool raises it again, and answers it as it is set up to
+            return None
+        return self.operation.live(jsonable(shown), given, read)
 
     def _arm(
         self,
-        prepared: _Prepared,
-        tool_input: str | dict[str, Any],
+        op: Operation,
+        visible: str | dict[str, Any],
         args: tuple[Any, ...],
         options: dict[str, Any],
         *,
         asynchronous: bool,
     ) -> None:
         """Give the operation the run of the wrapped tool as its effect."""
-        op = prepared.op
         assert self.inner is not None and isinstance(op, ToolOperation)
-        inner, told = op.watch(self.inner)
-        visible = self._visible(tool_input)
+        inner = self.inner
 
         def final(running: ToolOperation) -> str | dict[str, Any]:
             # A person may have edited the arguments; what LangGraph injected stays.
-            if isinstance(visible, str):
-                return visible if running.args == op.args else dict(running.args)
-            hidden = {name: value for name, value in visible.items() if name not in op.args}
-            shown = {name: visible.get(name, value) for name, value in running.args.items()}
-            return {**hidden, **(shown if running.args == op.args else running.args)}
+            if running.args == op.args:
+                return visible
+            hidden = visible if isinstance(visible, dict) else {}
+            return {**{name: value for name, value in hidden.items() if name not in op.args}, **running.args}
 
         def live(running: ToolOperation) -> Any:
-            return running.told(inner.run(final(running), *args, **options), told)
+            watched, told = running.watch(inner)
+            return running.told(watched.run(final(running), *args, **options), told)
 
         async def alive(running: ToolOperation) -> Any:
-            return running.told(await inner.arun(final(running), *args, **options), told)
+            watched, told = running.watch(inner)
+            return running.told(await watched.arun(final(running), *args, **options), told)
 
         op.arm(alive if asynchronous else live)
 
-    def _perform(self, prepared: _Prepared) -> Performed:
-        with _inside(prepared):
+    def _perform(self, prepared: Prepared) -> Performed:
+        with inside(prepared):
             try:
                 return run(prepared.rein.perform(prepared.op, self.client, prepared.call))
             finally:
-                if prepared.implicit:
-                    Session(prepared.rein, prepared.call.session).complete()
+                if (session := ended(prepared)) is not None:
+                    session.complete()
 
-    async def _aperform(self, prepared: _Prepared, *, native: bool) -> Performed:
-        with _inside(prepared):
-            threaded = not (native or prepared.op.is_async)
+    async def _aperform(self, prepared: Prepared, *, native: bool) -> Performed:
+        with inside(prepared):
             try:
                 flow = prepared.rein.perform(prepared.op, self.client, prepared.call)
-                return await arun(flow, threaded=threaded)
+                return await arun(flow, threaded=not (native or prepared.op.is_async))
             finally:
-                if prepared.implicit:
-                    await Session(prepared.rein, prepared.call.session).acomplete()
+                if prepared.implicit and (session := await asyncio.to_thread(ended, prepared)) is not None:
+                    await session.acomplete()
 
     def _given(self, performed: Performed, options: Mapping[str, Any]) -> Any:
         """What the wrapped tool returned, now or when the same call ran before."""
-        if not performed.replayed:
-            return performed.shown
         action = performed.action
-        record = action.result if action.result is not None else action.receipt
-        value = decode(record, options.get("tool_call_id"))
-        if isinstance(value, str | int | float | dict | list) and options.get("tool_call_id"):
-            content = value if isinstance(value, str) else str(value)
-            return ToolMessage(content, tool_call_id=options["tool_call_id"], name=self.name)
-        return value
+        # A tool that answered an error, although its effect is there: the record is right, not the answer.
+        belied = action.status is Status.EXECUTED and action.error is not None
+        if not performed.replayed and not belied:
+            return performed.shown
+        if action.result is not None:
+            return decode(action.result)
+        content: Any = UNRECORDED if action.receipt is None else action.receipt
+        artifact = None
+        if self.response_format == "content_and_artifact" and isinstance(content, list) and len(content) == 2:
+            content, artifact = content
+        return _format_output(content, artifact, options.get("tool_call_id"), self.name, "success")
 
     def _refused(self, refusal: Refused, options: Mapping[str, Any]) -> ToolMessage:
         """A model is told; code that calls the tool by hand gets the exception."""
@@ -385,8 +390,10 @@ class ReversibleTool(BaseTool):
         return ToolMessage(str(refusal), tool_call_id=tool_call_id, name=self.name, status="error")
 
     def visible_args(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """A model's arguments as the operation takes them."""
-        return {name: value for name, value in args.items() if not (self.rationale and name == RATIONALE)}
+        """A model's arguments as the operation takes them: without ours, and without forged injected ones."""
+        visible = self._visible(dict(args))
+        assert isinstance(visible, dict)
+        return visible if self.inner is None else self.inner._filter_injected_args(visible)
 
     def validate_args(self, args: Mapping[str, Any]) -> None:
         """Check arguments that a person wrote.
@@ -402,14 +409,14 @@ class ReversibleTool(BaseTool):
         """The input without what was added for us."""
         if isinstance(tool_input, str):
             return tool_input
-        ours = {RUNTIME, RATIONALE} if self.rationale else {RUNTIME}
+        ours = {RUNTIME, RATIONALE} if self._asks_why else {RUNTIME}
         return {name: value for name, value in tool_input.items() if name not in ours}
 
-    def _own_args(self, tool_input: str | dict[str, Any]) -> dict[str, Any]:
+    def _own_operation(self, tool_input: str | dict[str, Any]) -> Operation:
         visible = self._visible(tool_input)
         if isinstance(visible, str):
-            return {next(iter(self.operation.model_fields)): visible}
-        return visible
+            visible = {next(iter(self.operation.model_fields)): visible}
+        return self.operation.from_args(visible)
 
 
 _SHARED = (
@@ -426,114 +433,34 @@ _SHARED = (
 )
 """What a wrapper shows as the wrapped tool shows it."""
 
-_CALLING: contextvars.ContextVar[tuple[str | dict[str, Any], dict[str, Any]]] = contextvars.ContextVar(
+_CALLING: contextvars.ContextVar[tuple[str | dict[str, Any], Identified | None]] = contextvars.ContextVar(
     "agentrein_calling"
 )
 
 
 @contextlib.contextmanager
-def _calling(tool_input: str | dict[str, Any], options: dict[str, Any]) -> Iterator[None]:
-    token = _CALLING.set((tool_input, options))
+def _calling(tool_input: str | dict[str, Any], known: Identified | None) -> Iterator[None]:
+    token = _CALLING.set((tool_input, known))
     try:
         yield
     finally:
         _CALLING.reset(token)
 
 
-@contextlib.contextmanager
-def _inside(prepared: _Prepared) -> Iterator[None]:
-    """Agents that run inside the tool join its session, and ask for themselves."""
-    outer = CURRENT.get()
-    if outer is not None and outer.id == prepared.call.session.id:
-        session = outer
-    else:
-        session = Session(
-            prepared.rein, prepared.call.session, opener=False, message_id=prepared.call.message_id
-        )
-    tokens = CURRENT.set(session), BINDING.set(Binding(prepared.rein))
-    try:
-        yield
-    finally:
-        BINDING.reset(tokens[1])
-        CURRENT.reset(tokens[0])
-
-
-def root_message(where: Caller) -> str | None:
-    """The message that accounts for the call in the state of whoever opened the session."""
-    outer = CURRENT.get()
-    if outer is not None and outer.message_id is not None:
-        return outer.message_id
-    return where.message.id if where.message is not None else None
+def _result(op: Operation, performed: Performed) -> Any:
+    receipt = performed.action.receipt
+    return UNRECORDED if performed.replayed and receipt is None else op.result(receipt)
 
 
 def _nobody(op: Operation) -> Action:
     return Action(
-        id="", session_id="", operation=op.name, operation_version=op.version, status=Status.EXECUTING, args=op.args
+        id="",
+        session_id="",
+        operation=op.name,
+        operation_version=op.version,
+        status=Status.EXECUTING,
+        args=op.args,
     )
 
 
-_warned: set[int] = set()
-
-
-def _warn_nothing_unwinds(rein: AgentRein) -> None:
-    if id(rein) not in _warned:
-        _warned.add(id(rein))
-        warnings.warn(
-            "a reversible tool runs in a graph that nothing unwinds when it fails: use rein.middleware() in "
-            "create_agent, or langchain_agentrein.graphs.add_compensation(builder, rein=rein). "
-            "Its calls are journaled, and can be rolled back by hand",
-            stacklevel=4,
-        )
-
-
-def reversible(
-    target: Any = None,
-    *,
-    undo: Hook | None = None,
-    snapshot: Hook | None = None,
-    probe: Hook | None = None,
-    observe: Hook | None = None,
-    risk: Risk | None = None,
-    reversal: Reversal | None = None,
-    read_only: bool = False,
-    not_done: tuple[type[BaseException], ...] = (),
-    version: int = 1,
-) -> Any:
-    """Make a function, or any `BaseTool`, a tool whose calls can be undone.
-
-        @reversible(undo=lambda action: api.cancel(action.receipt["id"]))
-        def book(room: str) -> dict: ...
-
-        @reversible
-        def book(room: str) -> dict: ...
-        @book.undo
-        def cancel(action): ...
-
-    A tool defined at the top of an importable module is found again by name in a fresh process;
-    hooks must reach what they need from there, not from a closure.
-
-    Args:
-        undo: `undo(action)`: takes it back; may return the residue.
-        snapshot: `snapshot(**args) -> JSON`: what is there before.
-        probe: `probe(action)`: `Happened(receipt)`, `NotHappened()` or `Unknown(why)`.
-        observe: `observe(action) -> JSON`: what it changed, as it is now, in the shape of the snapshot.
-        risk: Medium with an undo, high without, unless given.
-        reversal: Compensating with an undo, none without, unless given.
-        read_only: It changes nothing: never journaled, never asked about.
-        not_done: Exceptions of the function that mean that it certainly did nothing.
-        version: Raise it when arguments, snapshot or return value change their shape.
-    Returns:
-        A `ReversibleTool`, not yet bound to a journal; or a decorator that makes one.
-    """
-    hooks = Hooks(undo, snapshot, probe, observe, risk, reversal, not_done)
-
-    def wrap(given: Any) -> ReversibleTool:
-        if isinstance(given, ReversibleTool):
-            raise ConfigError(f"{given.name} is reversible already")
-        inner = given if isinstance(given, BaseTool) else make_tool(given)
-        return ReversibleTool.of_tool(inner, declare(inner, hooks, version=version), read_only=read_only)
-
-    return wrap if target is None else wrap(target)
-
-
-__all__ = ["BINDING", "Binding", "ReversibleTool", "reversible", "root_message"]
+__all__ = ["BINDING", "Binding", "ReversibleTool", "root_message"]

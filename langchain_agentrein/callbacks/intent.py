@@ -11,6 +11,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 
 from langchain_agentrein.intent import MAX_CHARACTERS, Capture, capturing, hear
 
+
 class IntentCallbackHandler(BaseCallbackHandler):
     """Hears what each AI message says, and keeps it by tool-call id, with the run that said it.
 

@@ -58,7 +58,9 @@ class Toolkit(BaseToolkit):
         known = {name for op in self.operations for name in (op.name, op.tool_name())}
         for name in (*(self.include or ()), *self.exclude):
             if name not in known:
-                raise ConfigError(f"{self.connector} has no operation {name!r}; it has {', '.join(sorted(known))}")
+                raise ConfigError(
+                    f"{self.connector} has no operation {name!r}; it has {', '.join(sorted(known))}"
+                )
         return [
             ReversibleTool.of_operation(op, self.client)
             for op in self.operations
@@ -89,7 +91,9 @@ class ReversibleToolkit(BaseToolkit):
     rein: AgentRein | None = Field(default=None, exclude=True, repr=False)
     rationale: bool = False
 
-    def __init__(self, *tools_or_toolkits: Any, rein: AgentRein | None = None, rationale: bool = False) -> None:
+    def __init__(
+        self, *tools_or_toolkits: Any, rein: AgentRein | None = None, rationale: bool = False
+    ) -> None:
         super().__init__(members=tools_or_toolkits, rein=rein, rationale=rationale)  # type: ignore[call-arg]
 
     def get_tools(self) -> list[BaseTool]:
