@@ -23,7 +23,7 @@ class Store:
 
     def __init__(self, journal: str | Engine) -> None:
         self._owned = not isinstance(journal, Engine)
-        self.engine = journal if isinstance(journal, Engine) else _create(journal)
+        self.engine = journal if isinstance(journal, Engine) else connectable(journal)
         if self.engine.dialect.name not in ("sqlite", "postgresql"):
             raise ConfigError(
                 f"a journal lives on SQLite or PostgreSQL, not on {self.engine.dialect.name!r}: "
@@ -121,7 +121,12 @@ def _hint(message: str) -> str:
     return ""
 
 
-def _create(url: str) -> Engine:
+def connectable(url: str) -> Engine:
+    """An engine for a journal's URL; nothing is connected yet.
+
+    Raises:
+        ConfigError: The URL is malformed, or its driver is missing.
+    """
     try:
         parsed = make_url(url)
         if parsed.drivername == "postgres" or parsed.drivername == "postgresql":
