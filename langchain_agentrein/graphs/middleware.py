@@ -302,7 +302,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
         """Run the tool through its executor; a failure is caught, so that siblings finish."""
-        lent = self._lend(request)
+        lent, nested = self._lend(request), self._outer() is not None
         with self._inside(lent):
             while True:
                 try:
@@ -314,7 +314,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 except Exception as error:
                     if is_invalid_resume(error):
                         raise
-                    return self._failed(request, run(self._freeze(request, error)))
+                    return self._failed(request, run(self._freeze(request, error, nested=nested)))
 
     async def awrap_tool_call(
         self,
@@ -322,7 +322,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
     ) -> ToolMessage | Command[Any]:
         """Run the tool through its executor; a failure is caught, so that siblings finish."""
-        lent = self._lend(request)
+        lent, nested = self._lend(request), self._outer() is not None
         with self._inside(lent):
             while True:
                 try:
@@ -334,7 +334,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 except Exception as error:
                     if is_invalid_resume(error):
                         raise
-                    return self._failed(request, await arun(self._freeze(request, error)))
+                    return self._failed(request, await arun(self._freeze(request, error, nested=nested)))
 
     def _lend(self, request: ToolCallRequest) -> ToolCallRequest:
         """Replace the tool, and those that another middleware could pick instead, by reversible ones."""
@@ -407,13 +407,13 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
 
     # -- failure -----------------------------------------------------------------------------------
 
-    def _freeze(self, request: ToolCallRequest, error: Exception) -> Flow[dict[str, Any]]:
+    def _freeze(self, request: ToolCallRequest, error: Exception, *, nested: bool) -> Flow[dict[str, Any]]:
         """The first act of any failure: no new actions of this session."""
         session = self._session(request.state)
         failure = {**engine.told(error), "tool": request.tool_call["name"], "tool_call_id": request.tool_call["id"]}
         failure["message"] = self.rein.journal.redactor.text(failure["message"])
         self._errors[session.id] = error
-        if self._outer_of(request) is None and self.rein.on_failure != "keep":
+        if not nested and self.rein.on_failure != "keep":
             try:
                 yield from engine.freeze(
                     self.rein.core,
@@ -425,15 +425,6 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 # Without its journal nothing can be walked, and the caller must know the first error.
                 raise error from unavailable
         return {session.id: failure}
-
-    def _outer_of(self, request: ToolCallRequest) -> Session | None:
-        """The session around this agent; `CURRENT` itself is the call's own by now."""
-        current = CURRENT.get()
-        return current if current is not None and current.id != self._own_id(request.state) else None
-
-    def _own_id(self, state: Mapping[str, Any]) -> str:
-        thread_id = (get_config().get("configurable") or {}).get("thread_id")
-        return identity.session_id(thread_id, state["messages"])
 
     def _failed(self, request: ToolCallRequest, failure: dict[str, Any]) -> Command[Any]:
         [told] = failure.values()

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
 from langchain_agentrein import AgentRein, Operation, Reversal, ReversibleTool, Risk, SessionFailed, Status, UndoEffect
@@ -108,6 +110,29 @@ def test_parallel_siblings_end_before_the_walk(rein: AgentRein, hotel: Hotel) ->
     assert hotel.rooms == []
     statuses = {action.operation: action.status for action in rein.actions(thread="1")}
     assert statuses["charge"] is Status.FAILED
+
+
+class Forgetful(AgentMiddleware[Any, Any, Any]):
+    """Removes the conversation so far, as a summary would."""
+
+    def before_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+        if len(state["messages"]) < 3:
+            return None
+        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), HumanMessage("(what happened so far)")]}
+
+
+def test_a_trimmed_conversation_changes_neither_session_nor_walk(rein: AgentRein, hotel: Hotel) -> None:
+    agent = create_agent(
+        script(BOOK_TWO, calls(("book", {"room": "c"})), CHARGE),
+        [hotel.book, hotel.charge],
+        middleware=[rein.middleware(), Forgetful()],
+        checkpointer=InMemorySaver(),
+    )
+
+    fails(agent, GO, on("1"))
+
+    assert hotel.rooms == []
+    assert len(rein.sessions()) == 1
 
 
 def test_two_siblings_fail_once(rein: AgentRein, hotel: Hotel) -> None:
