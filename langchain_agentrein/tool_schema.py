@@ -75,14 +75,17 @@ def call_schema(inner: BaseTool, *, rationale: bool) -> ArgsSchema:
         shown = {"properties": single, "required": ["__arg1"], "type": "object"}
     if not rationale:
         return shown
-    if isinstance(shown, Mapping):
-        asked = {"type": "string", "description": _WHY}
-        return {**shown, "properties": {**shown.get("properties", {}), RATIONALE: asked}}
-    if issubclass(shown, BaseModel):
-        return create_model(
-            shown.__name__, __base__=shown, __doc__=shown.__doc__, **{RATIONALE: _rationale_field()}
+    if isinstance(shown, type) and issubclass(shown, BaseModel):
+        # Not a subclass: LangChain's cache of the JSON schema would answer for it.
+        fields: dict[str, Any] = {name: (info.annotation, info) for name, info in shown.model_fields.items()}
+        config = ConfigDict(arbitrary_types_allowed=True)
+        asking: type[BaseModel] = create_model(
+            shown.__name__, __config__=config, __doc__=shown.__doc__, **fields, **{RATIONALE: _rationale_field()}
         )
-    return {**shown.schema(), "properties": {**shown.schema()["properties"], RATIONALE: {"type": "string"}}}
+        return asking
+    schema: Mapping[str, Any] = shown if isinstance(shown, Mapping) else shown.schema()
+    asked = {"type": "string", "description": _WHY}
+    return {**schema, "properties": {**schema.get("properties", {}), RATIONALE: asked}}
 
 
 def _rationale_field() -> Any:
@@ -93,5 +96,7 @@ def has_argument(schema: ArgsSchema | None, name: str) -> bool:
     """Whether a tool has an argument of this name itself."""
     if isinstance(schema, dict):
         return name in (schema.get("properties") or {})
-    fields = getattr(schema, "model_fields", None) or getattr(schema, "__fields__", None) or {}
-    return name in fields
+    fields = getattr(schema, "model_fields", None)
+    if fields is None:
+        fields = getattr(schema, "__fields__", None)  # pydantic 1
+    return name in (fields or {})
