@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,6 +109,11 @@ def turn(tool: BaseTool, specimen: Specimen) -> Any:
 CONFIG: Any = {"configurable": {"thread_id": "t", "user": "ana"}}
 
 
+def thread() -> Any:
+    """A thread of its own."""
+    return {"configurable": {"thread_id": uuid.uuid4().hex, "user": "ana"}}
+
+
 @pytest.mark.parametrize("specimen", SPECIMENS)
 def test_a_tool_node_gives_the_same_state_stream_and_events(shared: AgentRein, specimen: Specimen) -> None:
     def run(tool: BaseTool) -> Any:
@@ -115,13 +121,13 @@ def test_a_tool_node_gives_the_same_state_stream_and_events(shared: AgentRein, s
         chunks: Any = []
         state = {"messages": [("user", "go"), turn(tool, specimen)], "n": 5}
         graph = node_graph(tool)
-        config = {**CONFIG, "callbacks": [heard]}
+        config = {**thread(), "callbacks": [heard]}
         try:
             for chunk in graph.stream(state, config, stream_mode=["updates", "custom", "tools"]):
                 chunks.append(chunk)
         except Exception as error:
             chunks.append((type(error), str(error)))
-        return seen(chunks), seen(graph.get_state(CONFIG).values), seen(heard.events)
+        return seen(chunks), seen(graph.get_state(config).values), seen(heard.events)
 
     plain = specimen.make()
     assert run(reversible(specimen.make(), undo=nothing).bound(shared)) == run(plain)
@@ -142,7 +148,7 @@ async def test_an_agent_gives_the_same_messages(shared: AgentRein, specimen: Spe
             checkpointer=InMemorySaver(),
         )
         try:
-            result = await agent.ainvoke({"messages": [("user", "go")], "n": 5}, CONFIG)
+            result = await agent.ainvoke({"messages": [("user", "go")], "n": 5}, thread())
         except Exception as error:
             return type(error), str(error), seen(model.schemas)
         return seen(result["messages"]), seen(model.schemas)
