@@ -1,0 +1,71 @@
+# The verbs. The first one that needs it makes .venv; after that it is reused until pyproject.toml changes.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Ask for another one with `make PYTHON=/path/to/python test`.
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python; do \
+	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format type build lock clean
+
+help:  ## Show the verbs
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; offline
+	@if [ -t 0 ]; then $(BIN)/agentrein demo; else $(BIN)/agentrein demo --yes; fi
+
+test: $(VENV)/.test  ## Run every test; a PostgreSQL comes along
+	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-120} $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev  ## Check style, and that imports point one way
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Put style right
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+type: $(VENV)/.dev  ## Check types
+	$(BIN)/mypy langchain_agentrein $(wildcard tests/typing)
+
+build: $(VENV)/.dev  ## Make the wheel and the source distribution in dist/
+	rm -rf dist
+	$(BIN)/python -m build
+
+lock: $(VENV)/.made  ## Renew constraints.txt from what the requirements resolve to today
+	rm -rf $(VENV)/lock
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	{ echo "# What the tests ran with, written by \`make lock\`."; \
+		$(VENV)/lock/bin/python -m pip freeze --exclude-editable; } > constraints.txt
+	rm -rf $(VENV)/lock
+
+clean:  ## Remove whatever the other verbs made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "langchain-agentrein needs Python 3.11 or newer, and this machine's python3 is:" \
+			"$$(python3 --version 2>&1 || true)." >&2; \
+		echo "Install one, or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; fi
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: its venv module is missing" \
+			"(on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/.made
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.made
+	$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.package
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.package
