@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import TextClause, text
-from sqlglot.dialects.dialect import Dialect
+from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy.types import NullType
 from sqlglot import Token, TokenType
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.toolkits.sql.model import literal
-
-
-def tokens_of(sql: str, dialect: str) -> list[Token]:
-    """The tokens of one statement, without semicolons at its end.
-
-    Raises:
-        sqlglot.errors.SqlglotError: A string or a comment does not end.
-    """
-    tokens = list(Dialect.get_or_raise(dialect).tokenize(sql))
-    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
-        tokens.pop()
-    return tokens
+from langchain_agentrein.toolkits.sql.tokens import tokens_of
 
 
 def bind(sql: str, parameters: Mapping[str, Json] | None, dialect: str) -> TextClause:
@@ -33,17 +23,19 @@ def bind(sql: str, parameters: Mapping[str, Json] | None, dialect: str) -> TextC
     tokens = tokens_of(sql, dialect)
     for colon, name in _pairs(tokens):
         if name.text in names:
-            parts += [literal(sql[done : colon.start]), f":{name.text}"]
+            parts += [literal(sql[done : colon.start]), f" :{name.text}"]
             done, used[name.text] = name.end + 1, _plain(names[name.text])
     parts.append(literal(sql[done:]))
-    return text("".join(parts)).bindparams(**used)
+    # Without a type of ours the database itself decides what a parameter is, as it does for a literal.
+    typed = [bindparam(name, value, type_=NullType()) for name, value in used.items()]
+    return text("".join(parts)).bindparams(*typed)
 
 
 def _pairs(tokens: Sequence[Token]) -> list[tuple[Token, Token]]:
     """Every colon with the name that touches it."""
     return [
         (colon, name)
-        for colon, name in zip(tokens, tokens[1:], strict=False)
+        for colon, name in pairwise(tokens)
         if colon.token_type is TokenType.COLON and name.start == colon.end + 1 and name.text.isidentifier()
     ]
 

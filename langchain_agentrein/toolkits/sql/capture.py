@@ -20,6 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -29,8 +30,19 @@ from langchain_agentrein.action import Json
 from langchain_agentrein.errors import NotDone, Throttled
 from langchain_agentrein.toolkits.sql.binding import bind
 from langchain_agentrein.toolkits.sql.database import Database, Expected
-from langchain_agentrein.toolkits.sql.model import Table, TableId, quote
-from langchain_agentrein.toolkits.sql.reach import Reached, capturable, direct, reach, set_columns, spelled
+from langchain_agentrein.toolkits.sql.model import Table, TableId
+from langchain_agentrein.toolkits.sql.reach import (
+    Handle,
+    PrintedKey,
+    Reached,
+    alias_of,
+    capturable,
+    direct,
+    printed_key,
+    reach,
+    set_columns,
+    spelled,
+)
 from langchain_agentrein.toolkits.sql.rows import ROWID, Rows, Values, key_of
 from langchain_agentrein.toolkits.sql.statement import Write, refuse
 
@@ -99,7 +111,7 @@ class _Capture:
         capturable(target)
         if write.kind == "update":
             set_columns(write, target)
-        handles = []
+        handles: dict[Handle, PrintedKey] = {}
         if write.kind != "insert":
             handles = direct(database, connection, write, target, self.parameters)
             if len(handles) > self.most:
@@ -113,12 +125,11 @@ class _Capture:
         returned = self._execute(target)
         counted = database.tally(connection)
         with database.plain(connection):
-            changed = self.rows.handled(target, returned)
             if write.kind == "insert":
-                _whole_keys(target, changed, len(returned))
-                reached.keys[target.id] = dict(changed)
+                reached.keys[target.id] = self.rows.handled(target, returned)
+                _whole_keys(target, reached.keys[target.id], len(returned))
             after = self._images(reached)
-            self._verify(reached, changed, before, after)
+        self._verify(reached, set(handles.values()), set(returned), before, after)
         expected = self._expected(reached, before, after)
         if why := database.miscounted(tally, counted, expected):
             refuse(f"it changed more than could be captured: {why}")
@@ -133,10 +144,11 @@ class _Capture:
         }
 
     def _execute(self, target: Table) -> list[tuple[Any, ...]]:
+        """Run it. An INSERT returns handles, since its keys may be new; the others return keys, which stay."""
         write, database = self.write, self.database
-        alias = quote(write.alias.text) if write.alias.quoted else write.alias.text
-        returning = ", ".join(database.returning(target, alias))
-        sql = f"{write.sql}\nRETURNING {returning}"
+        alias = alias_of(write) if database.aliased else ""
+        find = database.handles if write.kind == "insert" else partial(printed_key, database)
+        sql = f"{write.sql}\nRETURNING {', '.join(find(target, alias))}"
         return [tuple(row) for row in self.connection.execute(bind(sql, self.parameters, database.dialect))]
 
     def _images(self, reached: Reached, *, lock: bool = False) -> Images:
@@ -145,22 +157,26 @@ class _Capture:
             for table_id, keys in reached.keys.items()
         }
 
-    def _verify(self, reached: Reached, changed: dict[str, Values], before: Images, after: Images) -> None:
+    def _verify(
+        self,
+        reached: Reached,
+        named: set[PrintedKey],
+        changed: set[PrintedKey],
+        before: Images,
+        after: Images,
+    ) -> None:
         """The rows that the database says it changed must be those whose images were taken."""
-        target = reached.target
-        match self.write.kind:
+        kind, target = self.write.kind, reached.target
+        match kind:
             case "insert":
-                exact = set(changed) == set(after[target.id])
+                exact = True
             case "update":
-                exact = set(changed) == set(reached.direct)
-            case "delete":
-                exact = not changed and not set(reached.direct) & set(after[target.id])
-        missing = [
-            row
-            for table_id, keys in reached.keys.items()
-            for row in keys
-            if self.write.kind != "insert" and row not in before[table_id]
-        ]
+                exact = changed == named
+            case "delete":  # a cascade may delete a row before the statement comes to it
+                exact = changed <= named and not set(reached.direct) & set(after[target.id])
+        missing = kind != "insert" and any(
+            row not in before[table_id] for table_id, keys in reached.keys.items() for row in keys
+        )
         if not exact or missing:
             refuse(
                 f"the rows that it changed are not those that its WHERE had found in {target.label}",

@@ -39,6 +39,8 @@ class Database(ABC):
     """As sqlglot calls it, and as snapshots name it."""
     locking: ClassVar[str] = ""
     """What a SELECT says at its end to keep others from its rows."""
+    aliased: ClassVar[bool] = True
+    """Whether a RETURNING knows the alias of its table."""
     chunk: ClassVar[int] = 800
     """How many values one statement may carry."""
     tries: ClassVar[int] = 1
@@ -97,10 +99,6 @@ class Database(ABC):
     @abstractmethod
     def handles(self, table: Table, alias: str) -> list[str]:
         """SQL that names a row of the table within this transaction, read under the user's settings."""
-
-    def returning(self, table: Table, alias: str) -> list[str]:
-        """The same, for a RETURNING."""
-        return self.handles(table, alias)
 
     @abstractmethod
     def by_handles(self, table: Table, handles: Sequence[tuple[Any, ...]]) -> tuple[str, dict[str, Any]]:

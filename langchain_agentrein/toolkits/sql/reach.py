@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -77,19 +77,35 @@ def capturable(table: Table) -> None:
         refuse(f"{table.label} {table.refusal}")
 
 
+Handle: TypeAlias = tuple[Any, ...]
+PrintedKey: TypeAlias = tuple[Any, ...]
+"""A key as it prints under the user's settings: comparable within the transaction, and nowhere else."""
+
+
 def direct(
     database: Database,
     connection: Connection,
     write: Write,
     table: Table,
     parameters: Mapping[str, Json] | None,
-) -> list[tuple[Any, ...]]:
-    """The handles of the rows that an UPDATE or DELETE names, read as the user's own SQL."""
-    alias = quote(write.alias.text) if write.alias.quoted else write.alias.text
-    columns = ", ".join(database.handles(table, alias))
+) -> dict[Handle, PrintedKey]:
+    """The rows that an UPDATE or DELETE names, read as the user's own SQL."""
+    alias = alias_of(write)
+    handles = database.handles(table, alias)
+    columns = ", ".join([*handles, *printed_key(database, table, alias)])
     sql = f"{write.prefix}\nSELECT {columns} {write.source}"
     rows = connection.execute(bind(sql, parameters, database.dialect))
-    return list(dict.fromkeys(tuple(row) for row in rows))
+    return {tuple(row[: len(handles)]): tuple(row[len(handles) :]) for row in rows}
+
+
+def alias_of(write: Write) -> str:
+    """The name by which the statement calls its table, as SQL."""
+    return quote(write.alias.text) if write.alias.quoted else write.alias.text
+
+
+def printed_key(database: Database, table: Table, alias: str) -> list[str]:
+    """SQL that reads a `PrintedKey`."""
+    return [database.selected(column, alias) for column in table.key_columns]
 
 
 def reach(rows: Rows, write: Write, target: Table, named: dict[str, Values], most: int) -> Reached:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import SqlglotError
-from sqlglot import TokenType
 
-from langchain_agentrein.toolkits.sql.binding import tokens_of
 from langchain_agentrein.toolkits.sql.functions import suspicious
 from langchain_agentrein.toolkits.sql.statement import refuse
+from langchain_agentrein.toolkits.sql.tokens import tokens_of
 
 _PRAGMA = re.compile(
     r"(?is)pragma\s+(?:(?:table_info|table_xinfo|index_list|index_info|index_xinfo|foreign_key_list|foreign_key_check"

@@ -215,16 +215,16 @@ class _Restore:
         except IntegrityError:
             pass
         while statements:
-            left, last = [], None
+            left, first = [], None
             for statement in statements:
                 try:
                     with self.connection.begin_nested():
                         self.connection.execute(text(statement.sql), statement.parameters)
                 except IntegrityError as error:
                     left.append(statement)
-                    last = error
-            if last is not None and len(left) == len(statements):
-                raise last
+                    first = first or error
+            if first is not None and len(left) == len(statements):
+                raise first
             statements = left
 
     def _read_back(self, plan: _Plan) -> None:

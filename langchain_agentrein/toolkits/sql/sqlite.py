@@ -34,6 +34,7 @@ class SQLite(Database):
     """A SQLite file, or a database in memory."""
 
     dialect = "sqlite"
+    aliased = False
 
     def begin(self) -> Connection:
         self._enter()
@@ -183,10 +184,6 @@ class SQLite(Database):
     def handles(self, table: Table, alias: str) -> list[str]:
         return [self.selected(column, alias) for column in table.key_columns]
 
-    def returning(self, table: Table, alias: str) -> list[str]:
-        # SQLite does not know the alias there, and needs none.
-        return self.handles(table, "")
-
     def by_handles(self, table: Table, handles: Sequence[tuple[Any, ...]]) -> tuple[str, dict[str, Any]]:
         columns = ", ".join(f"t.{quote(name)}" for name in table.key)
         names = [[f"h{row}_{place}" for place in range(len(handle))] for row, handle in enumerate(handles)]
@@ -251,14 +248,14 @@ class SQLite(Database):
 
     def refused_commit(self, connection: Connection, error: BaseException) -> bool:
         # A COMMIT that met a reader or a broken constraint leaves its transaction open: end it and be sure.
-        raw = connection.connection.dbapi_connection
+        raw: Any = connection.connection.dbapi_connection
         if not isinstance(error, DBAPIError) or not getattr(raw, "in_transaction", False):
             return False
         try:
-            connection.exec_driver_sql("ROLLBACK")
-        except DBAPIError:
+            raw.rollback()
+        except sqlite3.Error:
             return False
-        return True
+        return not raw.in_transaction
 
     def transient(self, error: BaseException) -> bool:
         original = getattr(error, "orig", None)

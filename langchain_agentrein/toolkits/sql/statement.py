@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.errors import SqlglotError
-from sqlglot import Token, TokenType
 
 from langchain_agentrein.errors import NotDone
-from langchain_agentrein.toolkits.sql.binding import tokens_of
 from langchain_agentrein.toolkits.sql.functions import SEQUENCES, suspicious
+from langchain_agentrein.toolkits.sql.tokens import between, from_clause, place_of, tokens_of
 
 Kind: TypeAlias = Literal["insert", "update", "delete"]
 
@@ -188,17 +187,19 @@ def _insert(tree: exp.Insert, sql: str, tokens: Sequence[Token]) -> Write:
 def _update(tree: exp.Update, sql: str, tokens: Sequence[Token]) -> Write:
     _only(tree, frozenset({"this", "expressions", "from_", "where", "with_"}))
     columns: list[Name] = []
+    if not tree.expressions:
+        refuse("its SET cannot be read", "write it as SET column = value, ...")
     for assignment in tree.expressions:
         if not isinstance(assignment, exp.EQ):
             refuse("its SET cannot be read", "write it as SET column = value, ...")
         # `SET a[1] = ...` and `SET a.field = ...` set a: every name left of the sign counts.
         columns += [_name(identifier) for identifier in assignment.this.find_all(exp.Identifier)]
-    place = _at(tokens, "SET")
-    tail = _from(tokens, place) if tree.args.get("from_") else _at(tokens, "WHERE", place)
-    start = _at(tokens, "UPDATE")
-    target = _slice(sql, tokens, start + 1, place)
-    more = _slice(sql, tokens, tail + 1, len(tokens)) if tree.args.get("from_") else ""
-    where = "" if more else _slice(sql, tokens, tail, len(tokens))
+    place = place_of(tokens, "SET")
+    tail = from_clause(tokens, place) if tree.args.get("from_") else place_of(tokens, "WHERE", place)
+    start = place_of(tokens, "UPDATE")
+    target = between(sql, tokens, start + 1, place)
+    more = between(sql, tokens, tail + 1, len(tokens)) if tree.args.get("from_") else ""
+    where = "" if more else between(sql, tokens, tail, len(tokens))
     return _write(
         "update",
         tree.this,
@@ -207,17 +208,17 @@ def _update(tree: exp.Update, sql: str, tokens: Sequence[Token]) -> Write:
         columns=tuple(columns),
         filtered=tree.args.get("where") is not None,
         source=f"FROM {target}" + (f"\n, {more}" if more else f"\n{where}"),
-        prefix=_slice(sql, tokens, 0, start),
+        prefix=between(sql, tokens, 0, start),
     )
 
 
 def _delete(tree: exp.Delete, sql: str, tokens: Sequence[Token]) -> Write:
     _only(tree, frozenset({"this", "using", "where", "with_", "cluster"}))
-    start = _at(tokens, "DELETE")
-    where = _at(tokens, "WHERE", start)
-    using = _at(tokens, "USING", start) if tree.args.get("using") else where
-    target = _slice(sql, tokens, start + 2, using)
-    more = _slice(sql, tokens, using + 1, where)
+    start = place_of(tokens, "DELETE")
+    where = place_of(tokens, "WHERE", start)
+    using = place_of(tokens, "USING", start) if tree.args.get("using") else where
+    target = between(sql, tokens, start + 2, using)
+    more = between(sql, tokens, using + 1, where)
     return _write(
         "delete",
         tree.this,
@@ -227,8 +228,8 @@ def _delete(tree: exp.Delete, sql: str, tokens: Sequence[Token]) -> Write:
         source=f"FROM {target}"
         + (f"\n, {more}" if more else "")
         + "\n"
-        + _slice(sql, tokens, where, len(tokens)),
-        prefix=_slice(sql, tokens, 0, start),
+        + between(sql, tokens, where, len(tokens)),
+        prefix=between(sql, tokens, 0, start),
     )
 
 
@@ -244,7 +245,7 @@ def _write(kind: Kind, target: exp.Expr, sql: str, tokens: Sequence[Token], **mo
     alias = target.args.get("alias")
     return Write(
         kind=kind,
-        sql=_slice(sql, tokens, 0, len(tokens)),
+        sql=between(sql, tokens, 0, len(tokens)),
         table=table,
         schema=_name(schema) if schema is not None else None,
         alias=_name(alias.this) if alias is not None else table,
@@ -267,31 +268,6 @@ def _items(row: exp.Expr) -> list[exp.Expr]:
     return (
         row.expressions if isinstance(row, exp.Tuple) else [row.this if isinstance(row, exp.Paren) else row]
     )
-
-
-def _at(tokens: Sequence[Token], word: str, start: int = 0) -> int:
-    """The place of a keyword outside parentheses; the end, if it is not there."""
-    depth = 0
-    for place, token in enumerate(tokens):
-        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
-        if place >= start and depth == 0 and token.text.upper() == word and token.token_type not in _QUOTED:
-            return place
-    return len(tokens)
-
-
-def _from(tokens: Sequence[Token], start: int) -> int:
-    """The place of the clause FROM, which is not the one of IS DISTINCT FROM."""
-    place = _at(tokens, "FROM", start)
-    while place < len(tokens) and tokens[place - 1].text.upper() == "DISTINCT":
-        place = _at(tokens, "FROM", place + 1)
-    return place
-
-
-_QUOTED = (TokenType.IDENTIFIER, TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.BYTE_STRING)
-
-
-def _slice(sql: str, tokens: Sequence[Token], start: int, end: int) -> str:
-    return sql[tokens[start].start : tokens[end - 1].end + 1] if start < end else ""
 
 
 def _short(error: Exception) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, make_url
 
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.operation import Operation
@@ -55,4 +56,7 @@ class SQLToolkit(Toolkit):
 def _engine(url: URL | str) -> Engine:
     if isinstance(url, str) and url.startswith("postgres://"):  # as hosting platforms spell it
         url = "postgresql://" + url.removeprefix("postgres://")
+    url = make_url(url)
+    if url.drivername == "postgresql" and find_spec("psycopg") is not None:
+        url = url.set(drivername="postgresql+psycopg")
     return create_engine(url)

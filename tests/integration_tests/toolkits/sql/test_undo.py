@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from driver import look, photograph, rebuilt, run, script, undo
 from sqlalchemy import Engine
 
 from langchain_agentrein.errors import NotDone
 from langchain_agentrein.toolkits.sql.execute import SqlExecute
+from tests.integration_tests.toolkits.sql.driver import look, photograph, rebuilt, run, script, undo
 
 STATEMENTS: list[tuple[str, dict[str, Any]]] = [
     (
