@@ -120,8 +120,13 @@ def add_compensation(
             return await after.ainvoke(task["state"], _with_error(config, task))
         return await arun(_end(rein, task, reraise=reraise))
 
-    builder.set_node_defaults(error_handler=RunnableCallable(handler, ahandler, name="agentrein_failed", trace=False))
-    builder.add_node(ROLLBACK_NODE, RunnableLambda(walk, afunc=awalk, name=ROLLBACK_NODE), error_handler=_raise)
+    builder.set_node_defaults(
+        error_handler=RunnableCallable(handler, ahandler, name="agentrein_failed", trace=False)
+    )
+    node: Any = RunnableLambda(walk, afunc=awalk, name=ROLLBACK_NODE)
+    builder.add_node(
+        ROLLBACK_NODE, node, error_handler=RunnableCallable(_raise, name="agentrein_ended", trace=False)
+    )
     return builder
 
 

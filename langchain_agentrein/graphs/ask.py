@@ -20,6 +20,7 @@ from langchain_agentrein.journal.redaction import REDACTED
 from langchain_agentrein.operation import Assessment
 
 DECISIONS = ("approve", "edit", "reject", "respond")
+YES_NO = ("approve", "reject")
 Approver = Callable[[RunnableConfig], str | None]
 
 
@@ -113,7 +114,7 @@ def ask_one(question: Question, tool_call_id: str | None) -> dict[str, Any]:
         return answer
 
     schema = Annotated[Any, BeforeValidator(check), WithJsonSchema(_decision_schema(question))]
-    answered: dict[str, Any] = interrupt(request, response_schema=schema)  # type: ignore[call-overload]
+    answered: dict[str, Any] = interrupt(request, response_schema=schema)
     return answered
 
 

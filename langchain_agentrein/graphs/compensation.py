@@ -13,13 +13,12 @@ from langchain_agentrein import engine
 from langchain_agentrein.action import Action, Json, Reversal, SessionStatus, Status
 from langchain_agentrein.engine import Progress, Scope
 from langchain_agentrein.flow import Flow, Step, arun, run
-from langchain_agentrein.graphs.ask import Question, approver_of, ask_all, has_checkpointer
+from langchain_agentrein.graphs.ask import YES_NO, Question, approver_of, ask_all, has_checkpointer
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackPlan, RollbackReport
 
 RECURSION_LIMIT = 1_000_000
 """Supersteps; a walk takes one for each action, and inherits the caller's limit unless it sets its own."""
-YES_NO = ("approve", "reject")
 
 
 class CompensationState(TypedDict, total=False):
@@ -37,7 +36,9 @@ class CompensationState(TypedDict, total=False):
     report: dict[str, Any]
 
 
-def build_compensation_graph(rein: AgentRein, *, approver: Any = None) -> CompiledStateGraph[Any, Any, Any, Any]:
+def build_compensation_graph(
+    rein: AgentRein, *, approver: Any = None
+) -> CompiledStateGraph[Any, Any, Any, Any]:
     """The subgraph that rolls one session back: `invoke({"session_id": ..., "cause": ...})`.
 
     With a checkpointer it asks: once for the plan, where an undo reaches people, moves money,
@@ -55,7 +56,9 @@ def build_compensation_graph(rein: AgentRein, *, approver: Any = None) -> Compil
     builder.add_node("finish", _node(walk.finish))
     builder.add_edge(START, "prepare")
     builder.add_edge("prepare", "confirm")
-    builder.add_conditional_edges("confirm", lambda state: "finish" if state.get("kept") else "undo", ["undo", "finish"])
+    builder.add_conditional_edges(
+        "confirm", lambda state: "finish" if state.get("kept") else "undo", ["undo", "finish"]
+    )
     builder.add_conditional_edges(
         "undo", lambda state: "finish" if state.get("below") == 0 else "undo", ["undo", "finish"]
     )
@@ -117,7 +120,9 @@ class _Walk:
 
     def undo(self, state: CompensationState, config: RunnableConfig) -> Flow[dict[str, Any]]:
         """Undo the next action down the stack, asking where it cannot be done without a person."""
-        action: Action | None = yield from engine.next_back(self.core, state["session_id"], state.get("below"))
+        action: Action | None = yield from engine.next_back(
+            self.core, state["session_id"], state.get("below")
+        )
         if action is None:
             return {"below": 0}
         before = Progress(set(state.get("blocked") or ()), bool(state.get("stopped")))
@@ -169,7 +174,9 @@ class _Walk:
 
     def _about_plan(self, plan: RollbackPlan, state: CompensationState, *, whole: bool) -> Question:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in plan.counts.items())
-        what = "Roll the session back?" if whole else "Some of the undos reach further than putting things back."
+        what = (
+            "Roll the session back?" if whole else "Some of the undos reach further than putting things back."
+        )
         lines = [f"{what} It failed: {state.get('cause')}", f"The plan: {counts}.", str(plan)]
         return Question(
             f"plan:{state['session_id']}",
@@ -180,14 +187,16 @@ class _Walk:
         )
 
     def _about_undo(self, action: Action, before: Progress) -> Question | None:
-        if before.stopped or action.undo.error is None and action.status is not Status.IN_DOUBT:
+        if before.stopped or (action.undo.error is None and action.status is not Status.IN_DOUBT):
             return None
         if action.status is Status.CONFLICT and self.core.on_conflict == "ask":
             text = (
                 f"Undoing {action.operation} would overwrite what somebody changed since: {action.undo.error}. "
                 "Approve to overwrite it, reject to leave it as it is."
             )
-        elif action.status is Status.STUCK and not str(action.undo.error).startswith(engine.AWAITING_APPROVAL):
+        elif action.status is Status.STUCK and not str(action.undo.error).startswith(
+            engine.AWAITING_APPROVAL
+        ):
             text = f"Undoing {action.operation} failed: {action.undo.error}. Approve to try again, reject to leave it."
         elif action.status is Status.IN_DOUBT and action.reversal is not Reversal.NONE:
             why = (action.error or {}).get("unsettled", "")

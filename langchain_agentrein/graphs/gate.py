@@ -119,9 +119,7 @@ class Gate:
         def check(args: dict[str, Any]) -> None:
             tool.validate_args(args)
 
-        return about_call(
-            one.action, one.assessment, self.rein.journal.redactor, tool=tool.name, check=check
-        )
+        return about_call(one.action, one.assessment, self.rein.journal.redactor, tool=tool.name, check=check)
 
     def _update(
         self,

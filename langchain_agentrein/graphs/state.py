@@ -10,6 +10,7 @@ from langchain.agents.middleware.types import AgentState, PrivateStateAttr
 STACK_CHANNEL = "action_stack"
 FAILURE_CHANNEL = "agentrein_failure"
 EDITS_CHANNEL = "agentrein_edits"
+SEEN_CHANNEL = "agentrein_seen"
 
 
 def merge_ids(stack: list[str], writes: Sequence[list[str]]) -> list[str]:
@@ -39,15 +40,12 @@ def _progress(failure: dict[str, Any]) -> dict[str, Any]:
     return {"walked": True} if failure.get("walked") else {}
 
 
-def _stack_type() -> Any:
-    try:
-        from langgraph.channels import DeltaChannel
-    except ImportError:  # an older LangGraph: the same channel, with the whole stack in each checkpoint
-        return Annotated[list[str], PrivateStateAttr, merge_pair]
-    return Annotated[list[str], PrivateStateAttr, DeltaChannel(merge_ids)]
-
-
-StackChannel = _stack_type()
+try:
+    from langgraph.channels import DeltaChannel
+except ImportError:  # an older LangGraph: the same channel, with the whole stack in each checkpoint
+    _STACK: Any = merge_pair
+else:
+    _STACK = DeltaChannel(merge_ids)
 
 
 class ReversibleState(AgentState[Any]):
@@ -58,7 +56,7 @@ class ReversibleState(AgentState[Any]):
 
     agentrein_session: NotRequired[Annotated[str, PrivateStateAttr]]
     """The session that the last human message began."""
-    action_stack: NotRequired[StackChannel]
+    action_stack: NotRequired[Annotated[list[str], PrivateStateAttr, _STACK]]
     """The ids of the actions that this state knows of, in the order of their effects."""
     agentrein_seen: NotRequired[Annotated[dict[str, int], PrivateStateAttr]]
     """`{session: seq}`: up to where the stack has the present session's effects."""

@@ -1,0 +1,107 @@
+"""What a crash left open is put to a person before anything runs on beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from langchain_agentrein import engine
+from langchain_agentrein.action import Action, Status
+from langchain_agentrein.engine import Scope
+from langchain_agentrein.errors import InDoubt, OrphanedActions
+from langchain_agentrein.flow import Flow, Step
+from langchain_agentrein.graphs.ask import YES_NO, Approver, Question, approver_of, ask_all, has_checkpointer
+from langchain_agentrein.graphs.state import SEEN_CHANNEL, STACK_CHANNEL
+from langchain_agentrein.rein import AgentRein
+from langchain_agentrein.report import RollbackReport
+
+
+def orphans(
+    rein: AgentRein,
+    state: Mapping[str, Any],
+    session_id: str,
+    *,
+    config: RunnableConfig,
+    runtime: Any,
+    approver: Approver | None,
+) -> Flow[list[str]]:
+    """Look for effects of this thread that a crash cut off from its messages, and do as `on_orphans` says.
+
+    Returns:
+        The ids that a person chose to keep.
+    Raises:
+        OrphanedActions: They could not all be rolled back.
+        GraphInterrupt: A person must decide.
+    """
+    thread_id = (config.get("configurable") or {}).get("thread_id")
+    if thread_id is None:
+        return []
+    lost: list[Action] = yield Step(
+        lambda: rein.journal.strays(
+            thread_id,
+            known=set(state.get(STACK_CHANNEL) or ()),
+            messages={message.id for message in state["messages"] if message.id},
+            session_id=session_id,
+            after=(state.get(SEEN_CHANNEL) or {}).get(session_id, 0),
+        )
+    )
+    if not lost:
+        return []
+    ids = [action.id for action in lost]
+    by = None
+    if rein.on_orphans == "ask":
+        if not has_checkpointer(config):
+            raise OrphanedActions(thread_id, ids)
+        [answer] = yield Step(ask_all, ([_about_orphans(thread_id, lost)],))
+        if answer["type"] == "reject":
+            return ids
+        by = approver_of(config, runtime, approver)
+    sessions = tuple(dict.fromkeys(action.session_id for action in lost))
+    report: RollbackReport = yield from engine.rollback(
+        rein.core,
+        Scope(sessions, only=frozenset(ids)),
+        cause="a crash cut it off from the conversation",
+        by=by,
+    )
+    if not report.complete:
+        raise OrphanedActions(thread_id, [line.action_id for line in report.unsettled])
+    return []
+
+
+def _about_orphans(thread_id: str, lost: list[Action]) -> Question:
+    names = ", ".join(action.operation for action in lost)
+    return Question(
+        f"orphans:{thread_id}",
+        "agentrein_orphans",
+        {"actions": [action.id for action in lost], "operations": names},
+        f"A crash cut {len(lost)} effect(s) off from the conversation: {names}. The model does not know of "
+        "them and may do them again. Approve to roll them back first, reject to keep them and go on.",
+        YES_NO,
+    )
+
+
+def settle(rein: AgentRein, doubt: InDoubt, *, runtime: Any, approver: Approver | None) -> Flow[None]:
+    """Have a person say whether an earlier try of a call had its effect.
+
+    Raises:
+        InDoubt: Nobody can be asked, or there is nothing to settle.
+        GraphInterrupt: A person must decide.
+    """
+    if doubt.action_id is None or not has_checkpointer(runtime.config):
+        raise doubt
+    action: Action = yield Step(rein.journal.get, (doubt.action_id,))
+    if action.status is not Status.IN_DOUBT:
+        raise doubt
+    redactor = rein.journal.redactor
+    question = Question(
+        action.id,
+        "agentrein_settle",
+        {"operation": action.operation, "args": redactor.mask(action.args)},
+        redactor.text(f"{doubt} Approve if it happened, reject if it did not: it then runs again."),
+        YES_NO,
+    )
+    [answer] = yield Step(ask_all, ([question],))
+    by = approver_of(runtime.config, runtime, approver)
+    yield from engine.settle(rein.core, action, happened=answer["type"] == "approve", by=by)

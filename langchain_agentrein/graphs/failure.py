@@ -1,0 +1,108 @@
+"""What an agent's state says of a failed session, and what is told about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain.agents.middleware.types import ToolCallRequest
+from langchain_core.messages import AIMessage, ToolMessage
+from langgraph.types import Command
+
+from langchain_agentrein import engine
+from langchain_agentrein.action import UNDONE
+from langchain_agentrein.engine import Scope
+from langchain_agentrein.errors import JournalError
+from langchain_agentrein.flow import Flow
+from langchain_agentrein.graphs.ask import has_checkpointer
+from langchain_agentrein.graphs.gate import pending
+from langchain_agentrein.graphs.state import FAILURE_CHANNEL
+from langchain_agentrein.identity import SESSION_CHANNEL
+from langchain_agentrein.rein import AgentRein
+
+Failure = dict[str, Any]
+"""`{"type", "message", "tool", "tool_call_id", "walked"}`"""
+
+
+def unwalked(state: Mapping[str, Any]) -> Failure | None:
+    """The failure of the present session, if it was not dealt with yet."""
+    failure: Failure | None = (state.get(FAILURE_CHANNEL) or {}).get(state.get(SESSION_CHANNEL))
+    return None if failure is None or failure.get("walked") else failure
+
+
+def freeze(
+    rein: AgentRein, request: ToolCallRequest, session_id: str, error: Exception, *, nested: bool
+) -> Flow[dict[str, Failure]]:
+    """The first act of any failure: no new actions of this session.
+
+    Args:
+        nested: The session is another agent's: it decides whether this is a failure of the whole.
+    Returns:
+        The mark for the state.
+    """
+    failure: Failure = {
+        **engine.told(error),
+        "tool": request.tool_call["name"],
+        "tool_call_id": request.tool_call["id"],
+    }
+    failure["message"] = rein.journal.redactor.text(failure["message"])
+    if not nested and rein.on_failure != "keep":
+        asking = rein.on_failure == "ask" and has_checkpointer(request.runtime.config)
+        try:
+            yield from engine.freeze(rein.core, Scope((session_id,)), failure=failure, asking=asking)
+        except JournalError as unavailable:
+            # Without its journal nothing can be walked, and the caller must know the first error.
+            raise error from unavailable
+    return {session_id: failure}
+
+
+def caught(request: ToolCallRequest, failure: dict[str, Failure]) -> Command[Any]:
+    """What the tools node returns in place of the exception, so that siblings finish."""
+    [told] = failure.values()
+    message = ToolMessage(
+        f"{told['type']}: {told['message']}",
+        tool_call_id=request.tool_call["id"],
+        name=request.tool_call["name"],
+        status="error",
+    )
+    return Command(update={"messages": [message], FAILURE_CHANNEL: failure})
+
+
+def ended(state: Mapping[str, Any], session_id: str, failure: Failure, report: Any) -> dict[str, Any]:
+    """Leave a state from which the next message works: every call answered, and a word of what was done."""
+    unanswered = [
+        ToolMessage("It did not run.", tool_call_id=call["id"] or "", name=call["name"], status="error")
+        for call in pending(state["messages"])
+    ]
+    last = AIMessage(f"This failed and ended: {cause_of(failure)}. {told(report)}")
+    return {
+        "messages": [*unanswered, last],
+        FAILURE_CHANNEL: {session_id: {**failure, "walked": True}},
+        "jump_to": "end",
+    }
+
+
+def cause_of(failure: Mapping[str, Any]) -> str:
+    """Why the session failed, in one sentence."""
+    where = f"`{failure['tool']}` failed with " if failure.get("tool") else ""
+    return f"{where}{failure['type']}: {failure['message']}"
+
+
+def told(report: Mapping[str, Any] | None) -> str:
+    """What a rollback did, in a sentence or two."""
+    if report is None:
+        return "Its effects were kept."
+    if not report["lines"]:
+        return "Nothing had to be undone."
+    undone = {name: count for name, count in report["counts"].items() if name in UNDONE}
+    left = {name: count for name, count in report["counts"].items() if name not in UNDONE}
+    parts = []
+    if undone:
+        parts.append("What it had done was undone: " + _counted(undone) + ".")
+    if left:
+        parts.append("Left for a person: " + _counted(left) + ".")
+    return " ".join(parts)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())

@@ -1,0 +1,133 @@
+"""Lending: whatever tool an agent holds, what runs is its reversible form, bound to the journal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
+
+from langchain.agents.middleware import ModelRequest
+from langchain.agents.middleware.types import ToolCallRequest
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
+from langgraph.types import Command
+
+from langchain_agentrein import identity
+from langchain_agentrein.action import Action
+from langchain_agentrein.engine import Decision
+from langchain_agentrein.graphs.ask import (
+    Approver,
+    about_call,
+    approver_of,
+    ask_all,
+    ask_one,
+    decision_of,
+    has_checkpointer,
+)
+from langchain_agentrein.graphs.state import EDITS_CHANNEL
+from langchain_agentrein.operation import Assessment
+from langchain_agentrein.rein import AgentRein
+from langchain_agentrein.tool import BINDING, Binding, ReversibleTool
+from langchain_agentrein.toolkits.base import reversible_form
+
+InterruptMode: TypeAlias = Literal["batched", "per_call"]
+
+
+class Lender:
+    """The reversible forms of one agent's tools.
+
+    Attributes:
+        tools: By name, as far as the agent was seen to hold them.
+    """
+
+    def __init__(
+        self, rein: AgentRein, *, rationale: bool, interrupt_mode: InterruptMode, approver: Approver | None
+    ) -> None:
+        self.rein, self.rationale = rein, rationale
+        self.interrupt_mode, self.approver = interrupt_mode, approver
+        self.tools: dict[str, ReversibleTool] = {}
+        self._checked = False
+
+    def learn(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        """Take note of the tools that the model is offered, and offer them with what we add.
+
+        Raises:
+            RuleError: A rule looks like a misspelt name of one of them.
+        """
+        for tool in request.tools:
+            if isinstance(tool, BaseTool):
+                self.form(tool)
+        if not self._checked:
+            operations = [tool.operation.name for tool in self.tools.values()]
+            self.rein.policy.check({*self.tools, *operations})
+            self._checked = True
+        if not self.rationale:
+            return request
+        shown: list[BaseTool | dict[str, Any]] = [
+            self.form(tool) if isinstance(tool, BaseTool) else tool for tool in request.tools
+        ]
+        return request.override(tools=shown)
+
+    def form(self, tool: BaseTool) -> ReversibleTool:
+        """The reversible form of a tool; the same for the same tool."""
+        known = self.tools.get(tool.name)
+        if known is None or not _is_form_of(known, tool):
+            form = reversible_form(tool)
+            known = form.bound(form.rein or self.rein, rationale=form.rationale or self.rationale)
+            self.tools[tool.name] = known
+        return known
+
+    def lend(self, request: ToolCallRequest) -> ToolCallRequest:
+        """Replace the tool, and those that another middleware could pick instead, by reversible ones."""
+        if request.tool is None:
+            return request
+        tools: list[BaseTool] = [self.form(tool) for tool in request.runtime.tools]
+        runtime = replace(request.runtime, tools=tools)
+        return replace(request, tool=self.form(request.tool), runtime=runtime)
+
+    @contextlib.contextmanager
+    def bound(self, request: ToolCallRequest) -> Iterator[identity.Caller]:
+        """Lend the executor the call as we see it, and a way to ask, for the duration of the block."""
+        runtime = request.runtime
+        where = identity.caller(request.tool_call["id"], runtime.config, runtime)
+        ask = self._asker(request) if has_checkpointer(runtime.config) else None
+        token = BINDING.set(Binding(self.rein, where, ask))
+        try:
+            yield where
+        finally:
+            BINDING.reset(token)
+
+    def _asker(self, request: ToolCallRequest) -> Callable[[Action, Assessment], Decision]:
+        name, tool_call_id, runtime = (
+            request.tool_call["name"],
+            request.tool_call["id"],
+            request.runtime,
+        )
+
+        def ask(action: Action, assessment: Assessment) -> Decision:
+            tool = self.tools.get(name)
+            check = tool.validate_args if tool is not None else None
+            question = about_call(action, assessment, self.rein.journal.redactor, tool=name, check=check)
+            if self.interrupt_mode == "per_call":
+                answer = ask_one(question, tool_call_id)
+            else:
+                [answer] = ask_all([question])
+            return decision_of(answer, action, approver_of(runtime.config, runtime, self.approver))
+
+        return ask
+
+
+def _is_form_of(known: ReversibleTool, tool: BaseTool) -> bool:
+    if known is tool or known.inner is tool:
+        return True
+    return isinstance(tool, ReversibleTool) and known.operation is tool.operation
+
+
+def noticed(request: ToolCallRequest, result: ToolMessage | Command[Any]) -> ToolMessage | Command[Any]:
+    """Tell the model where a person changed its call."""
+    edited = (request.state.get(EDITS_CHANNEL) or {}).get(request.tool_call["id"])
+    if edited is None or not isinstance(result, ToolMessage) or not isinstance(result.content, str):
+        return result
+    notice = f"Note: a person changed this call before it ran. It ran with {edited}."
+    return result.model_copy(update={"content": f"{notice}\n\n{result.content}"})
