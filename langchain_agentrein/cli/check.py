@@ -24,6 +24,8 @@ from langchain_agentrein.journal.sealing import ENVIRONMENT as SEAL_ENVIRONMENT
 DISTRIBUTION = "langchain-agentrein"
 NEEDED = tuple("langchain langchain-core langgraph pydantic sqlalchemy sqlglot jinja2 rich typer".split())
 EXIT_BAD = 1
+_COLLECTIONS = frozenset({"all", "dev", "test"})
+"""Extras that only gather others, or are for work on this package."""
 
 
 def verify(
@@ -158,6 +160,8 @@ def _extras() -> Iterator[Finding]:
         return
     wanted = [Requirement(one) for one in given.get_all("Requires-Dist") or ()]
     for extra in given.get_all("Provides-Extra") or ():
+        if extra in _COLLECTIONS:
+            continue
         needs = [one for one in wanted if one.marker is not None and one.marker.evaluate({"extra": extra})]
         needs = [one for one in needs if one.marker is not None and not one.marker.evaluate({"extra": ""})]
         lacking = [one.name for one in needs if version_of(one.name) is None]

@@ -148,16 +148,15 @@ def _toolkit(connector: str) -> Any:
 
 
 def _from_environment(connector: str) -> Any:
+    value = _MAKERS[connector][1] if connector in _MAKERS else None
+    how = f"pass --client {connector}={value}" if value else "pass --app module:rein"
     try:
         toolkit = importlib.import_module(f"langchain_agentrein.toolkits.{connector}").TOOLKIT
+        return toolkit.from_env().client
     except (ImportError, AttributeError) as error:
-        how = (
-            f"pass --client {connector}={_MAKERS[connector][1]}"
-            if connector in _MAKERS
-            else "pass --app module:rein"
-        )
         raise ConfigError(f"nobody provides a client for {connector!r}: {how}") from error
-    return toolkit.from_env().client
+    except ConfigError as error:
+        raise ConfigError(f"nobody provides a client for {connector!r}: {how} (or {error})") from error
 
 
 def _missing(url: str) -> str:

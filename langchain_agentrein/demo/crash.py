@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
@@ -43,7 +44,8 @@ class Crash:
         rows = ", ".join(f"{counts[table]:,} {table}" for table in TABLES)
         about = (
             "The same agent, in a process that is killed with SIGKILL while it deletes customers. "
-            "What follows is done by new processes, which have nothing but the journal.\n"
+            "What follows is done by new processes, which have nothing but the journal: each `agentrein` below "
+            "is given --journal, --client sql=... and --client files=..., and no more.\n"
             f"shop.db holds {rows}.\nIt all lies in {self.shop.folder}"
         )
         self.console.print(
@@ -64,7 +66,7 @@ class Crash:
             self._verb(
                 "rollback", "--thread", thread, "--yes", "--by", "demo", "--reason", "its process was killed"
             )
-            code = max(code, compare(self.console, self.shop, before, counts, midway))
+            code = max(code, compare(self.console, self.shop, before, counts, midway, then="after the kill"))
         self.console.print()
         self._verb("timeline", "--thread", thread, "--output", str(self.shop.timeline))
         verified = self._verb("verify")
@@ -92,7 +94,7 @@ class Crash:
         options = ["--journal", self.shop.journal_url]
         options += ["--client", f"sql={self.shop.database_url}", "--client", f"files={self.shop.files}"]
         self.console.print(
-            Text.assemble(("\n$ ", "bold"), (f"agentrein {' '.join(words)}", "bold cyan")), soft_wrap=True
+            Text.assemble(("\n$ ", "bold"), (f"agentrein {shlex.join(words)}", "bold cyan")), soft_wrap=True
         )
         done = subprocess.run(
             [sys.executable, "-m", "langchain_agentrein", *options, *words],
@@ -102,7 +104,8 @@ class Crash:
             check=False,
             env=_environment(self.console.width),
         )
-        self.console.print(Text(done.stdout.rstrip() + done.stderr.rstrip()))
+        said = (done.stdout.rstrip() + "\n" + done.stderr).strip()
+        self.console.print(Text("\n".join(row.rstrip() for row in said.splitlines())))
         return done.returncode
 
 

@@ -86,7 +86,9 @@ class Story:
             while task is not None:
                 task = self._until_asked(desk, task, config)
         except SessionFailed as failed:
-            self.console.print(Text("\nSessionFailed was raised: whoever runs this agent sees a failure.", "red"))
+            self.console.print(
+                Text("\nSessionFailed was raised: whoever runs this agent sees a failure.", "red")
+            )
             self._chapter("The session failed, so everything was taken back, newest first")
             self.console.print(render_report(failed.report, mask=desk.rein.journal.redactor.mask))
             return
@@ -143,15 +145,26 @@ class Story:
 
 
 def compare(
-    console: Console, shop: Shop, before: State, counts: dict[str, int], midway: dict[str, int] | None
+    console: Console,
+    shop: Shop,
+    before: State,
+    counts: dict[str, int],
+    midway: dict[str, int] | None,
+    *,
+    then: str = "at its furthest",
 ) -> int:
-    """Compare the world with what it was, and say so; returns the exit code."""
+    """Compare the world with what it was, and say so; returns the exit code.
+
+    Args:
+        midway: The rows by table in between, and
+        then: when that was.
+    """
     console.print()
     console.rule(Text("Is everything as it was?", "bold"), style="bright_black", align="left")
     now, after = shop.counts(), shop.state()
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black")
     table.add_column("rows of")
-    for name in ("before", "at its furthest", "now"):
+    for name in ("before", then, "now"):
         table.add_column(name, justify="right")
     for name in TABLES:
         far = midway[name] if midway else None
