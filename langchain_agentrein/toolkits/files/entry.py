@@ -1,5 +1,7 @@
 """What is there: one file, link or directory, as JSON.
 
+An entry is one of
+
     {"type": "file", "sha256": str, "size": int, "mode": int, "mtime_ns": int, "uid": int, "gid": int,
      "content": bytes,           # only where it is kept
      "links": int,               # only where it has several names

@@ -82,7 +82,9 @@ class FileOperation(Operation):
                 made.append(place)
             self.effect(api, action)
         except (OSError, NotDone) as error:
-            if isinstance(error, OSError) and (not refused(error) or self.observe(api, action) == before["then"]):
+            if isinstance(error, OSError) and (
+                not refused(error) or self.observe(api, action) == before["then"]
+            ):
                 raise
             unmake(api, made)
             if isinstance(error, OSError):
@@ -168,7 +170,9 @@ class FileOperation(Operation):
                 remove(root, place)
             else:
                 put_back(root, place, before["was"], action.key, replace=then is not None)
-        return [line for place in restored for line in residue(place, before["was"][place], look(root, place))]
+        return [
+            line for place in restored for line in residue(place, before["was"][place], look(root, place))
+        ]
 
     # -- for the person who decides ----------------------------------------------------------------
 

@@ -64,7 +64,8 @@ def put_back(root: Root, place: str, was: Mapping[str, Json], key: str, *, repla
     """
     entry = was[place]
     if entry["type"] == "file":
-        return put_file(root, place, (entry["content"],), style(entry), key, replace=replace)
+        put_file(root, place, (entry["content"],), style(entry), key, replace=replace)
+        return
     with root.parent(place) as (parent, name):
         temporary = hidden(key, "new")
         if entry["type"] == "link":

@@ -41,7 +41,9 @@ class Read(_Reading):
 
     path: str = Field(description="Path of the file, relative to the working directory.")
     offset: int = Field(default=0, ge=0, description="How many lines to skip.")
-    limit: int | None = Field(default=None, ge=1, description="How many lines to read at most; all, if not given.")
+    limit: int | None = Field(
+        default=None, ge=1, description="How many lines to read at most; all, if not given."
+    )
 
     def do(self, api: Root, action: Action) -> str:
         """receipt: the text; a last line in brackets says what is left out"""
@@ -69,7 +71,11 @@ class Read(_Reading):
         if len(part) > self.longest:
             part = part[: self.longest]
             end = self.offset + part.count("\n")
-            more = f"of line {end + 1} on only the beginning" if end == self.offset else f"read on with offset={end}"
+            more = (
+                f"of line {end + 1} on only the beginning"
+                if end == self.offset
+                else f"read on with offset={end}"
+            )
             return f"{part}\n[{len(lines):,} lines in all, cut here; {more}]"
         if end < len(lines):
             return f"{part}[lines {self.offset + 1}-{end} of {len(lines):,}; read on with offset={end}]"

@@ -22,8 +22,8 @@ HERE = "."
 """The root itself, as a place."""
 
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-"""A component is missing, or is no directory any more: what was beneath it is not there."""
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""A component is missing, is no directory any more, or cannot exist: nothing is beneath it."""
 _NEEDED = (os.open, os.stat, os.mkdir, os.unlink, os.rmdir, os.rename, os.link, os.symlink, os.readlink)
 
 _REASONS = {
@@ -74,7 +74,9 @@ class Root:
         if not self.path.is_dir():
             raise ConfigError(f"{self.path} is not a directory: create it, or name another root")
         if not hasattr(os, "O_NOFOLLOW") or not os.supports_dir_fd.issuperset(_NEEDED):
-            raise ConfigError("the files toolkit needs a POSIX system: here nothing could keep links out of the root")
+            raise ConfigError(
+                "the files toolkit needs a POSIX system: here nothing could keep links out of the root"
+            )
         self.umask = _umask()
 
     def __repr__(self) -> str:

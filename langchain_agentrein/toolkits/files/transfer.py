@@ -28,7 +28,9 @@ class _Transfer(FileOperation):
         place = root.locate(self.destination_path, follow=follow)
         there = look(root, place, keep=keep) if place != HERE else DIRECTORY
         if there is not None and there["type"] == "dir":
-            raise NotDone(f"{self.destination_path} is a directory: name the full destination, with the file's name")
+            raise NotDone(
+                f"{self.destination_path} is a directory: name the full destination, with the file's name"
+            )
         if there is not None and there["type"] == "other":
             raise NotDone(f"{self.destination_path} is not a plain file; nothing was changed")
         return place, there
@@ -47,11 +49,16 @@ def _over(there: Json, destination: str) -> str:
 
 
 class Move(_Transfer):
-    """Move or rename a file, a link or a directory. A file at the destination is replaced; missing directories are made."""
+    """Move or rename a file, a link or a directory.
+
+    A file at the destination is replaced, and missing directories are made.
+    """
 
     name, risk = "files.move", Risk.MEDIUM
 
-    def _ends(self, root: Root, keep: int | None = None, *, deep: bool = False) -> tuple[str, Json, str, Json]:
+    def _ends(
+        self, root: Root, keep: int | None = None, *, deep: bool = False
+    ) -> tuple[str, Json, str, Json]:
         source = root.locate(self.source_path, follow=False)
         if source == HERE:
             raise NotDone("the working directory itself cannot be moved")
@@ -128,7 +135,10 @@ class Move(_Transfer):
 
 
 class Copy(_Transfer):
-    """Copy a file, with its mode and times. A file at the destination is replaced; missing directories are made."""
+    """Copy a file, with its mode and times.
+
+    A file at the destination is replaced, and missing directories are made.
+    """
 
     name, risk = "files.copy", Risk.MEDIUM
 

@@ -93,7 +93,9 @@ class Write(_Written):
         place, there = self.file(api, keep=None)
         if there is None:
             return self.weighed(Risk.LOW, f"Writes a new file {place} with {len(self.data()):,} bytes.")
-        others = f" It has {there['links']} names; the others keep the old content." if "links" in there else ""
+        others = (
+            f" It has {there['links']} names; the others keep the old content." if "links" in there else ""
+        )
         return self.weighed(
             Risk.MEDIUM, f"Replaces the {there['size']:,} bytes of {place} by {len(self.data()):,}.{others}"
         )
