@@ -108,8 +108,8 @@ class ReversibleToolkit(BaseToolkit):
             if names.count(name) > 1:
                 raise ConfigError(f"two tools are called {name!r}: a model could not tell them apart")
         if self.rein is None:
-            return [tool.model_copy(update={"rationale": self.rationale}) for tool in tools]
-        return [tool.bound(self.rein, rationale=self.rationale) for tool in tools]
+            return [tool.model_copy(update={"rationale": self.rationale or tool.rationale}) for tool in tools]
+        return [tool.bound(self.rein, rationale=self.rationale or tool.rationale) for tool in tools]
 
 
 def reversible_form(tool: BaseTool) -> ReversibleTool:
