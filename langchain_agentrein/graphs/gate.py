@@ -109,7 +109,7 @@ class Gate:
             thread_id=where.thread_id,
             tool_call_id=call["id"],
             message_id=root_message(where),
-            intent=identity.intent_for(where, session.goal),
+            intent=tool.intent(where, session.goal, call["args"]),
             pauses=pauses(),
         )
         found: Considered | None = yield from engine.consider(self.rein.core, op, tool.client, ask)
