@@ -64,7 +64,7 @@ def _once(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performed]:
     waiting = earlier if earlier is not None and earlier.status in UNFINISHED else None
     if waiting is None:
         call = replace(call, session=(yield from open_session(core, call)))
-    _apart(core, op, api)
+    yield Step(_apart, (core, op, api))
     assessment: Assessment = yield Step(op.assess, (api,))
     account: str | None = yield Step(op.account, (api,))
     fresh = draft(core, op, call, earlier, assessment, account)
