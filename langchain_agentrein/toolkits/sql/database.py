@@ -56,7 +56,7 @@ class Database(ABC):
     def end(self, connection: Connection) -> None:
         """Roll back whatever is not committed, and let the connection go."""
         try:
-            # The engine's pool may have been told not to.
+            # `close` alone leaves a transaction open whose COMMIT was refused.
             if not connection.closed and not connection.invalidated:
                 connection.rollback()
         finally:

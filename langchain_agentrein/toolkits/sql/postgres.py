@@ -85,7 +85,6 @@ class Postgres(Database):
         with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             connection.execute(text("SET TRANSACTION READ ONLY"))
             yield connection
-            connection.rollback()
 
     def table(self, connection: Connection, name: Name, schema: Name | None = None) -> Table:
         spelled = ".".join(

@@ -75,7 +75,6 @@ class SQLite(Database):
                         connection.exec_driver_sql("BEGIN")
                     yield connection
                 finally:
-                    connection.rollback()
                     connection.exec_driver_sql(f"PRAGMA query_only = {int(was)}")
         finally:
             self._leave()

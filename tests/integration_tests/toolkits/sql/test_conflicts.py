@@ -7,7 +7,7 @@ import re
 import pytest
 from sqlalchemy import Engine
 
-from langchain_agentrein.errors import Conflict
+from langchain_agentrein.errors import AgentReinError, Conflict
 from tests.integration_tests.toolkits.sql.driver import look, photograph, rebuilt, run, script, undo
 
 
@@ -161,6 +161,23 @@ def test_triggers_added_since_are_named(shop: Engine) -> None:
         trigger = "CREATE TRIGGER audit AFTER UPDATE ON shipments FOR EACH ROW EXECUTE FUNCTION note()"
     script(shop, trigger)
     assert undo(shop, action) == ["triggers of shipments ran during the undo: audit"]
+
+
+def test_what_reads_back_different_is_not_called_restored(shop: Engine) -> None:
+    action = run(shop, "UPDATE shipments SET no = 2 WHERE code = 's-9'")
+    if shop.dialect.name == "sqlite":
+        trigger = "CREATE TRIGGER keep AFTER UPDATE ON shipments BEGIN UPDATE shipments SET no = 7; END"
+    else:
+        script(
+            shop,
+            "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.no = 7; RETURN NEW; END $$",
+        )
+        trigger = "CREATE TRIGGER keep BEFORE UPDATE ON shipments FOR EACH ROW EXECUTE FUNCTION keep()"
+    script(shop, trigger)
+    before = photograph(shop)
+    with pytest.raises(AgentReinError, match="reads back different"):
+        undo(shop, action)
+    assert photograph(shop) == before
 
 
 def test_a_secret_key_is_not_spelled_out_in_names(db: Engine) -> None:

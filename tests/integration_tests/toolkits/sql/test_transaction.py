@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, NullPool, StaticPool, create_engine, event, text
@@ -12,7 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from langchain_agentrein.action import Action
 from langchain_agentrein.errors import ConfigError, NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Unknown
+from langchain_agentrein.toolkits.sql import capture as capture_module
+from langchain_agentrein.toolkits.sql.capture import _Capture
 from langchain_agentrein.toolkits.sql.execute import SqlExecute
+from langchain_agentrein.toolkits.sql.model import Table
 from tests.integration_tests.toolkits.sql.driver import photograph, prepared, rebuilt, run, script, undo
 
 
@@ -156,6 +160,51 @@ def test_two_threads_on_one_file_take_turns(shop: Engine) -> None:
     for action in sorted(actions, key=left_total, reverse=True):
         undo(shop, action)
     assert photograph(shop) == before
+
+
+def test_rows_are_locked_before_their_images_are_taken(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(
+        postgres,
+        "CREATE TABLE p (id integer PRIMARY KEY)",
+        "CREATE TABLE c (id integer PRIMARY KEY, p integer REFERENCES p ON DELETE SET NULL)",
+        "INSERT INTO p VALUES (1)",
+        "INSERT INTO c VALUES (1, 1)",
+    )
+    run_it = _Capture._execute
+    refused = []
+
+    def meanwhile(self: _Capture, target: Table) -> list[tuple[object, ...]]:
+        for table in ("p", "c"):
+            with pytest.raises(SQLAlchemyError, match="lock"):
+                script(postgres, f"SELECT * FROM {table} FOR UPDATE NOWAIT")
+            refused.append(table)
+        return run_it(self, target)
+
+    monkeypatch.setattr(_Capture, "_execute", meanwhile)
+    run(postgres, "DELETE FROM p")
+    assert refused == ["p", "c"]
+
+
+def test_a_row_that_changes_before_it_is_locked_is_read_again(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(postgres, "CREATE TABLE t (id integer PRIMARY KEY, n integer)", "INSERT INTO t VALUES (1, 1)")
+    find = capture_module.direct
+    raced = []
+
+    def slow(*args: Any) -> Any:
+        found = find(*args)
+        if not raced:
+            raced.append(True)
+            script(postgres, "UPDATE t SET n = 5")
+        return found
+
+    monkeypatch.setattr(capture_module, "direct", slow)
+    action = run(postgres, "UPDATE t SET n = n + 1")
+    assert action.before["tables"][0]["rows"][0]["before"] == {"n": 5}
+    undo(postgres, action)
 
 
 def test_two_undos_at_once_undo_once(shop: Engine) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Engine, text
@@ -14,8 +16,8 @@ POSTGRES = {
     "bigint": ["9223372036854775807"],
     "numeric": ["123456789012345678901234567890.000000000000000000010", "NaN", "-0.10"],
     "numeric(10,2)": ["1.10"],
-    "real": ["0.1", "Infinity", "NaN"],
-    "double precision": ["0.1", "5e-324", "-Infinity", "-0"],
+    "real": ["0.1", "Infinity", "NaN", "16777217.5"],
+    "double precision": ["0.1", "0.30000000000000004", "5e-324", "-Infinity", "-0"],
     "boolean": ["true", "false"],
     "text": ["", "it''s ''; -- \n\t\\ü \U0001f600"],
     "varchar(5)": ["ab  "],
@@ -66,23 +68,38 @@ def test_postgres_types(postgres: Engine, type_: str) -> None:
         "CREATE DOMAIN positive AS integer CHECK (VALUE > 0)",
         f"CREATE TABLE t (id integer PRIMARY KEY, v {type_}, w {type_})",
         f"INSERT INTO t (id, v) VALUES {values}, (99, NULL)",
-        "ALTER ROLE CURRENT_USER SET DateStyle = 'SQL, DMY'",
-        "ALTER ROLE CURRENT_USER SET TimeZone = 'Asia/Kathmandu'",
-        "ALTER ROLE CURRENT_USER SET IntervalStyle = 'sql_standard'",
-        "ALTER ROLE CURRENT_USER SET extra_float_digits = -3",
     )
-    odd = postgres
-    odd.dispose()
-    before = photograph(odd)
-    try:
-        for statement in ("UPDATE t SET w = v, v = NULL", "DELETE FROM t", "INSERT INTO t SELECT_"):
-            if statement.startswith("INSERT"):
-                statement = f"INSERT INTO t (id, v) VALUES (100, '{POSTGRES[type_][0]}')"
-            action = run(odd, statement)
+    before = photograph(postgres)
+    insert = f"INSERT INTO t (id, v) VALUES (100, '{POSTGRES[type_][0]}')"
+    for statement in ("UPDATE t SET w = v, v = NULL", "DELETE FROM t", insert):
+        with odd_settings(postgres):
+            action = run(postgres, statement)
+        undo(postgres, action)
+        assert photograph(postgres) == before
+        action = run(postgres, statement)
+        with odd_settings(postgres):
             undo(postgres, action)
-            assert photograph(odd) == before
+        assert photograph(postgres) == before
+
+
+@contextmanager
+def odd_settings(engine: Engine) -> Iterator[None]:
+    """Within, sessions print and read values in ways of their own."""
+    script(engine, *[f"ALTER ROLE CURRENT_USER SET {setting}" for setting in ODD])
+    engine.dispose()
+    try:
+        yield
     finally:
-        script(postgres, "ALTER ROLE CURRENT_USER RESET ALL")
+        script(engine, "ALTER ROLE CURRENT_USER RESET ALL")
+        engine.dispose()
+
+
+ODD = [
+    "DateStyle = 'SQL, DMY'",
+    "TimeZone = 'Asia/Kathmandu'",
+    "IntervalStyle = 'sql_standard'",
+    "extra_float_digits = -3",
+]
 
 
 @pytest.mark.parametrize(
@@ -113,16 +130,13 @@ def test_postgres_keys(postgres: Engine, type_: str, value: str) -> None:
         f"CREATE TABLE c (id integer PRIMARY KEY, k {type_} REFERENCES t ON DELETE SET NULL)",
         f"INSERT INTO t VALUES ('{value}', 1)",
         f"INSERT INTO c VALUES (1, '{value}')",
-        "ALTER ROLE CURRENT_USER SET DateStyle = 'SQL, DMY'",
     )
-    postgres.dispose()
     before = photograph(postgres)
-    try:
-        for statement in ("UPDATE t SET n = 2", "DELETE FROM t"):
-            undo(postgres, run(postgres, statement))
-            assert photograph(postgres) == before
-    finally:
-        script(postgres, "ALTER ROLE CURRENT_USER RESET ALL")
+    for statement in ("UPDATE t SET n = 2", "DELETE FROM t"):
+        with odd_settings(postgres):
+            action = run(postgres, statement)
+        undo(postgres, action)
+        assert photograph(postgres) == before
 
 
 SQLITE = [
@@ -141,6 +155,15 @@ def test_sqlite_values_keep_their_storage_class(sqlite: Engine, declared: str) -
     for statement in ("UPDATE t SET w = v, v = 'x'", "UPDATE t SET v = 7", "DELETE FROM t"):
         undo(sqlite, run(sqlite, statement))
         assert _typed(sqlite) == before
+
+
+def test_sqlite_tells_one_from_one_point_zero(sqlite: Engine) -> None:
+    script(sqlite, "CREATE TABLE t (id integer PRIMARY KEY, v, w)", "INSERT INTO t VALUES (1, 1, '1')")
+    before = _typed(sqlite)
+    action = run(sqlite, "UPDATE t SET v = 1.0, w = 1")
+    assert action.after == {"t[1].v": {"real": "1.0"}, "t[1].w": 1}
+    undo(sqlite, action)
+    assert _typed(sqlite) == before
 
 
 def _typed(engine: Engine) -> list[tuple[object, ...]]:

@@ -122,6 +122,35 @@ def test_a_ring_of_rows_comes_back(db: Engine) -> None:
     assert photograph(db) == before
 
 
+def test_rows_that_need_each_other_come_back(db: Engine) -> None:
+    deferred = "REFERENCES {} ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED"
+    constraint = (
+        "" if db.dialect.name == "sqlite" else "ALTER TABLE a ADD FOREIGN KEY (b) " + deferred.format("b")
+    )
+    inline = deferred.format("b") if db.dialect.name == "sqlite" else ""
+    script(
+        db,
+        f"CREATE TABLE a (id integer PRIMARY KEY, b integer NOT NULL {inline})",
+        f"CREATE TABLE b (id integer PRIMARY KEY, a integer NOT NULL {deferred.format('a')})",
+        *([constraint] if constraint else []),
+    )
+    script(db, "INSERT INTO a VALUES (1, 2)", "INSERT INTO b VALUES (2, 1)")
+    before = photograph(db)
+    undo(db, run(db, "DELETE FROM a"))
+    assert photograph(db) == before
+
+
+def test_values_that_changed_places_change_back(postgres: Engine) -> None:
+    script(
+        postgres,
+        "CREATE TABLE places (id integer PRIMARY KEY, pos integer UNIQUE DEFERRABLE)",
+        "INSERT INTO places VALUES (1, 1), (2, 2)",
+    )
+    before = photograph(postgres)
+    undo(postgres, run(postgres, "UPDATE places SET pos = 3 - pos"))
+    assert photograph(postgres) == before
+
+
 def test_hidden_row_numbers_come_back(sqlite: Engine) -> None:
     script(sqlite, "CREATE TABLE t (k text PRIMARY KEY)", "INSERT INTO t VALUES ('a'), ('b'), ('c')")
     before = photograph(sqlite)
