@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from langchain_agentrein.action import SessionStatus
+from langchain_agentrein.action import Json, SessionStatus
 from langchain_agentrein.cli.screen import say, say_json
 from langchain_agentrein.cli.source import Source
 from langchain_agentrein.errors import ConfigError
@@ -116,6 +116,7 @@ def _written(told: Any, form: Format) -> str:
 def show(
     ctx: typer.Context,
     action_id: Annotated[str, typer.Argument(metavar="ACTION", help="Its id, or a beginning of it.")],
+    full: Annotated[bool, typer.Option("--full", help="Show long lists whole.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show one action with everything that is known of it."""
@@ -127,7 +128,24 @@ def show(
         say_json(rein.timeline(session=action.session_id)[action.id].to_dict())
         return
     entries = rein.journal.entries([action.session_id])
+    if not full:
+        action = action.with_(**{name: _abridged(getattr(action, name)) for name in _LONG})
     say(render_action(action, entries=entries, mask=rein.journal.redactor.mask))
+
+
+_LONG = ("args", "before", "receipt", "result", "after", "metadata")
+MOST, FIELDS = 5, 40
+"""Items of a list, and fields of a mapping, that are shown unless all are asked for."""
+
+
+def _abridged(value: Json) -> Json:
+    if isinstance(value, dict):
+        shown = {name: _abridged(item) for name, item in list(value.items())[:FIELDS]}
+        return shown | ({"...": f"{len(value) - FIELDS:,} more: --full"} if len(value) > FIELDS else {})
+    if isinstance(value, list):
+        more = [f"... {len(value) - MOST:,} more: --full"] if len(value) > MOST else []
+        return [_abridged(item) for item in value[:MOST]] + more
+    return value
 
 
 def source_of(ctx: typer.Context) -> Source:

@@ -12,8 +12,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from sqlalchemy import Engine, create_engine, event
 
 from langchain_agentrein.demo.billing import BillingToolkit
-from langchain_agentrein.demo.script import ScriptedModel
 from langchain_agentrein.demo.shop import Shop
+from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.toolkits import FilesToolkit, SQLToolkit
 
@@ -37,15 +37,10 @@ class Desk:
     engine: Engine
 
 
-def open_desk(shop: Shop, model: str | None = None) -> Desk:
-    """Seat an agent.
-
-    Args:
-        model: `provider:name` for `init_chat_model`; `None`: the scripted one.
-    """
+def open_desk(shop: Shop, chat: BaseChatModel) -> Desk:
+    """Seat an agent."""
     engine = open_database(shop)
     rein = AgentRein(shop.journal_url)
-    chat: BaseChatModel = ScriptedModel() if model is None else init_chat_model(model)
     agent = create_agent(
         chat,
         [
@@ -58,6 +53,19 @@ def open_desk(shop: Shop, model: str | None = None) -> Desk:
         checkpointer=InMemorySaver(),
     )
     return Desk(rein, agent, engine)
+
+
+def real_model(name: str) -> BaseChatModel:
+    """A model by `provider:name`.
+
+    Raises:
+        ConfigError: Its package, its key or the name itself is missing.
+    """
+    try:
+        chat: BaseChatModel = init_chat_model(name)
+    except Exception as error:  # whatever the provider's package raises
+        raise ConfigError(f"--model {name}: {type(error).__name__}: {error}") from error
+    return chat
 
 
 def open_database(shop: Shop) -> Engine:

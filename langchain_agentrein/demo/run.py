@@ -15,10 +15,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from langchain_agentrein.demo.agent import THREAD, Desk, open_desk
-from langchain_agentrein.demo.script import GOAL
+from langchain_agentrein.demo.agent import THREAD, Desk, open_desk, real_model
+from langchain_agentrein.demo.script import GOAL, ScriptedModel
 from langchain_agentrein.demo.shop import TABLES, Shop, State
-from langchain_agentrein.errors import SessionFailed
+from langchain_agentrein.errors import ConfigError, SessionFailed
 from langchain_agentrein.intent import reasoning_of
 from langchain_agentrein.timeline import render_report
 from langchain_agentrein.timeline.shown import brief, line
@@ -37,18 +37,17 @@ class Story:
 
     def __init__(self, shop: Shop, console: Console, *, yes: bool, model: str | None) -> None:
         self.shop, self.console, self.yes, self.model = shop, console, yes, model
-        self.before: State | None = None
+        self.chat = ScriptedModel() if model is None else real_model(model)
         self._midway: dict[str, int] | None = None
 
     def tell(self) -> int:
         """Run it; returns the exit code."""
         self.shop.build()
         before, counts = self.shop.state(), self.shop.counts()
-        self.before = before
         self._introduce(counts)
-        desk = open_desk(self.shop, self.model)
+        desk = open_desk(self.shop, self.chat)
         try:
-            self._work(desk, before)
+            self._work(desk)
             self._chapter("What happened, and why")
             told = desk.rein.timeline(thread=THREAD)
             self.console.print(told)
@@ -79,7 +78,7 @@ class Story:
         )
         self.console.print(Text.assemble(("user  ", "bold cyan"), GOAL))
 
-    def _work(self, desk: Desk, before: State) -> None:
+    def _work(self, desk: Desk) -> None:
         config: Any = {"configurable": {"thread_id": THREAD, "approver": _approver(self.yes)}}
         task: Any = {"messages": [{"role": "user", "content": GOAL}]}
         try:
@@ -92,7 +91,19 @@ class Story:
             self._chapter("The session failed, so everything was taken back, newest first")
             self.console.print(render_report(failed.report, mask=desk.rein.journal.redactor.mask))
             return
-        self._chapter("Nothing failed. Taken back by hand: rein.rollback(thread=...)")
+        except Exception as error:
+            if self.model is None:
+                raise
+            if not desk.rein.sessions(limit=1):
+                raise ConfigError(f"{self.model} failed: {type(error).__name__}: {error}") from error
+            # A failing model is not a failed session: it stays open, and is taken back by hand below.
+            self.console.print(Text(f"\nThe model failed: {type(error).__name__}: {error}", "red"))
+            self._take_back(desk, "The session stayed open, and is taken back by hand")
+            return
+        self._take_back(desk, "Nothing failed. Taken back by hand")
+
+    def _take_back(self, desk: Desk, why: str) -> None:
+        self._chapter(f"{why}: rein.rollback(thread=...)")
         self._midway = self._midway or self.shop.counts()
         report = desk.rein.rollback(thread=THREAD, by=_approver(self.yes), reason="end of the demo")
         self.console.print(render_report(report, mask=desk.rein.journal.redactor.mask))

@@ -14,7 +14,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROMISES = {
     "quickstart": (
         ("Restored because", "Four bookings are unpaid", "ana@hotel.example"),
-        ("DELETE touches 4 rows of bookings", "room 3 has its key out already", "the record is whole: 2 session"),
+        (
+            "DELETE touches 4 rows of bookings",
+            "room 3 has its key out already",
+            "the record is whole: 2 session",
+        ),
     )
 }
 """What a notebook must show as HTML, and what it must print."""

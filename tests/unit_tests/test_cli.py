@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from langchain_agentrein import AgentRein, ApprovalRequired, ApprovalRule, Status
+from langchain_agentrein import AgentRein, ApprovalRequired, ApprovalRule, Status, reversible
 from langchain_agentrein.cli import app, screen
 from langchain_agentrein.toolkits import FilesToolkit
 
@@ -135,6 +135,12 @@ def person(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen, "is_interactive", lambda: True)
 
 
+@reversible(undo=lambda action: None)  # type: ignore[untyped-decorator]
+def numbering(lines: list[int]) -> int:
+    """Number lines."""
+    return len(lines)
+
+
 def fails(result: Result, *said: str, code: int = 2) -> None:
     """It ended with one line that says all of this, and without a traceback."""
     assert result.exit_code == code, (result.output, result.exception)
@@ -204,6 +210,18 @@ def test_an_action_is_shown_by_the_beginning_of_its_id(world: World) -> None:
         assert action_id in world("show", action_id[:-1]).stdout
     fails(world("show", "act_"), "several actions begin with 'act_'")
     fails(world("show", "nothing"), "no action begins with 'nothing'")
+
+
+def test_a_long_payload_is_abridged_unless_it_is_asked_for(world: World) -> None:
+    lines = list(range(100))
+    with AgentRein(world.journal) as rein, rein.session(thread_id="long"):
+        [edit] = [tool for tool in rein.tools(numbering) if tool.name == "numbering"]
+        edit.invoke({"lines": lines})
+    [action] = AgentRein(world.journal).actions(thread="long")
+    brief, full = world("show", action.id).stdout, world("show", action.id, "--full").stdout
+    assert "... 95 more: --full" in brief
+    assert "99" not in brief.replace(action.id, "")
+    assert "    99\n" in full
 
 
 # -- undoing ---------------------------------------------------------------------------------------
