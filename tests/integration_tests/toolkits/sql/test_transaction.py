@@ -17,6 +17,7 @@ from langchain_agentrein.toolkits.sql import capture as capture_module
 from langchain_agentrein.toolkits.sql.capture import _Capture
 from langchain_agentrein.toolkits.sql.execute import SqlExecute
 from langchain_agentrein.toolkits.sql.model import Table
+from langchain_agentrein.toolkits.sql.reach import direct
 from tests.integration_tests.toolkits.sql.driver import photograph, prepared, rebuilt, run, script, undo
 
 
@@ -191,11 +192,10 @@ def test_a_row_that_changes_before_it_is_locked_is_read_again(
     postgres: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(postgres, "CREATE TABLE t (id integer PRIMARY KEY, n integer)", "INSERT INTO t VALUES (1, 1)")
-    find = capture_module.direct
-    raced = []
+    raced: list[bool] = []
 
     def slow(*args: Any) -> Any:
-        found = find(*args)
+        found = direct(*args)
         if not raced:
             raced.append(True)
             script(postgres, "UPDATE t SET n = 5")
