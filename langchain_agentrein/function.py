@@ -16,7 +16,7 @@ from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.engine import Reported
 from langchain_agentrein.errors import ConfigError, NotDone
 from langchain_agentrein.journal import jsonable
-from langchain_agentrein.operation import Assessment, Operation, Probed, Unknown
+from langchain_agentrein.operation import REGISTRY, Assessment, Operation, Probed, Unknown
 from langchain_agentrein.record import encode
 
 Hook = Callable[..., Any]
@@ -274,7 +274,11 @@ def declare(
         "hooks": hooks,
         "repeatable": False,
     }
-    return type(f"ToolOperation_{inner.name}", (ToolOperation,), namespace)
+    known = REGISTRY.registered(inner.name, version, str(namespace["__module__"]))
+    made = type(f"ToolOperation_{inner.name}", (ToolOperation,), namespace)
+    if not hooks.declared and known is not None:
+        REGISTRY.add(known)  # the plain tool, handed in somewhere else, must not cost the other its undo
+    return made
 
 
 def _home(inner: BaseTool) -> str:

@@ -301,6 +301,10 @@ class Registry:
             self._classes.setdefault((cls.name, version), {}).setdefault(cls.source(), cls)
         self._classes.setdefault((cls.name, cls.version), {})[cls.source()] = cls
 
+    def registered(self, name: str, version: int, source: str) -> type[Operation] | None:
+        """The class of this name that `source` defines, if it was imported."""
+        return self._classes.get((name, version), {}).get(source)
+
     def names(self) -> set[str]:
         """The names known so far."""
         return {name for name, _ in self._classes}

@@ -177,3 +177,19 @@ def test_a_tool_whose_server_says_that_it_destroys_is_not_taken_for_reading() ->
 
     wipe.metadata = {"readOnlyHint": False, "destructiveHint": True}
     assert not reversible_form(wipe).read_only
+
+
+def test_a_plain_tool_does_not_cost_its_reversible_twin_the_undo(rein: AgentRein) -> None:
+    undone: list[Any] = []
+
+    @tool
+    def reserve(room: str) -> str:
+        """Reserve a room."""
+        return room
+
+    ours = reversible(reserve, undo=lambda action: undone.append(action.receipt)).bound(rein)
+    with rein.session() as session:
+        ours.invoke({"room": "a"})
+    rein.tools(reserve)
+    assert rein.rollback(session=session.id).complete
+    assert undone == ["a"]
