@@ -225,6 +225,8 @@ class Action:
     """What the model was shown."""
     after: Json = None
     """What `observe` returned right after."""
+    seen: bool = False
+    """Whether it was looked at right after; else `after` says nothing, not even that nothing was there."""
     error: Json = None
     """`{"type": str, "message": str}` of the failure."""
     approval: Approval | None = None

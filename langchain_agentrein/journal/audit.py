@@ -1,21 +1,20 @@
-"""Checking the record, and forgetting what it must not keep."""
+"""Checking the record: every link, every payload, every row against what its entries say."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Table, select
 
-from langchain_agentrein.action import SessionStatus
-from langchain_agentrein.errors import ConfigError
+from langchain_agentrein.action import Json, Status
 from langchain_agentrein.journal import schema
 from langchain_agentrein.journal.chain import breaks
-from langchain_agentrein.journal.codec import digest
-from langchain_agentrein.journal.rows import stamp
+from langchain_agentrein.journal.codec import BYTES, SEALED_BYTES, digest
+from langchain_agentrein.journal.rows import COLUMNS
 
 _A, _B, _E, _P, _S = (
     schema.actions.c,
@@ -24,7 +23,7 @@ _A, _B, _E, _P, _S = (
     schema.payloads.c,
     schema.sessions.c,
 )
-FORGOTTEN = "forgotten"
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,127 +64,144 @@ def verify(connection: Connection, session_ids: Collection[str] | None) -> Verif
     problems: dict[str, list[str]] = {}
     count = 0
     for session in sessions:
-        rows = connection.execute(
-            select(schema.entries).where(_E.session_id == session["id"]).order_by(_E.n)
-        ).mappings().all()
-        count += len(rows)
-        entries = [dict(row) for row in rows]
+        listed = select(schema.entries).where(_E.session_id == session["id"]).order_by(_E.n)
+        entries = connection.execute(listed).mappings().all()
+        count += len(entries)
         found = breaks(entries, head=session["head"], length=session["length"])
         found += _payloads(connection, entries)
-        found += _rows(connection, session["id"], entries)
+        found += _actions(connection, session["id"], entries)
+        found += _session(session, entries)
         if found:
             problems[session["id"]] = found
-    if session_ids is None:
-        known = {session["id"] for session in sessions}
-        for lost in set(connection.scalars(select(_E.session_id).distinct())) - known:
-            problems[lost] = ["the session's row is missing"]
+    known = {session["id"] for session in sessions}
+    for lost in _without_row(connection) - known if session_ids is None else set(session_ids) - known:
+        problems[lost] = ["the session's row is missing"]
+    if session_ids is None and (strays := _strays(connection)):
+        problems["(no session)"] = strays
     heads = {session["id"]: session["head"] for session in sessions}
     return Verification(len(sessions), count, problems, heads)
 
 
-def _payloads(connection: Connection, entries: Sequence[dict[str, Any]]) -> list[str]:
+def _without_row(connection: Connection) -> set[str]:
+    """Every session that entries or actions speak of."""
+    return {
+        *connection.scalars(select(_E.session_id).distinct()),
+        *connection.scalars(select(_A.session_id).distinct()),
+    }
+
+
+def _strays(connection: Connection) -> list[str]:
+    """Payloads and bytes that belong to no session and no action."""
+    owners = select(_A.id).union(select(_S.id))
+
+    def lost(table: Table) -> list[str]:
+        column = table.c.owner_id
+        return sorted(connection.scalars(select(column).where(column.not_in(owners)).distinct()))
+
+    return [f"a payload of {owner}, which is not there" for owner in lost(schema.payloads)] + [
+        f"bytes of {owner}, which is not there" for owner in lost(schema.blobs)
+    ]
+
+
+def _payloads(connection: Connection, entries: Sequence[Row]) -> list[str]:
+    """Whether every payload is there and unchanged, and no other is."""
     if not entries:
         return []
     session_id = entries[0]["session_id"]
-    erased = {n for entry in entries if entry["event"] == "erased" for n in json.loads(entry["detail"])["entries"]}
-    owners = {session_id, *(entry["action_id"] for entry in entries if entry["action_id"])}
-    stored: dict[tuple[str, int], Any] = {}
+    erased = {n for entry in entries if entry["event"] == "erased" for n in _detail(entry).get("entries", ())}
+    owners = sorted({session_id, *(entry["action_id"] for entry in entries if entry["action_id"])})
+    problems: list[str] = []
+    ours = {(entry["action_id"] or session_id, entry["n"]): entry for entry in entries}
+    met = set()
     for owner in owners:
-        for row in connection.execute(select(schema.payloads).where(_P.owner_id == owner)):
-            stored[row.owner_id, row.n] = row
-    problems = []
-    for entry in entries:
-        row = stored.pop((entry["action_id"] or session_id, entry["n"]), None)
-        if entry["payload_digest"] is None:
-            if row is not None:
-                problems.append(f"the payload of entry {entry['n']} was added")
-        elif row is None:
-            if entry["n"] not in erased:
-                problems.append(f"the payload of entry {entry['n']} is missing")
-        elif digest(row.salt, row.data) != entry["payload_digest"]:
-            problems.append(f"the payload of entry {entry['n']} was changed")
-        else:
-            problems += _blobs(connection, entry["n"], row)
-    problems += [f"a payload of {owner} belongs to no entry ({n})" for owner, n in stored]
+        named: set[str] = set()
+        for row in connection.execute(select(schema.payloads).where(_P.owner_id == owner).order_by(_P.n)):
+            entry = ours.get((owner, row.n))
+            met.add((owner, row.n))
+            if entry is None:
+                problems.append(f"a payload of {owner} belongs to no entry ({row.n})")
+            elif entry["payload_digest"] is None:
+                problems.append(f"the payload of entry {row.n} was added")
+            elif digest(row.salt, row.data) != entry["payload_digest"]:
+                problems.append(f"the payload of entry {row.n} was changed")
+            else:
+                named |= set(_named_bytes(json.loads(row.data)))
+        problems += _blobs(connection, owner, named)
+    for (owner, n), entry in ours.items():
+        if entry["payload_digest"] is not None and (owner, n) not in met and n not in erased:
+            problems.append(f"the payload of entry {n} is missing")
     return problems
 
 
-def _blobs(connection: Connection, n: int, payload: Any) -> list[str]:
-    import hashlib
+def _named_bytes(value: Json) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _named_bytes(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name in (BYTES, SEALED_BYTES):
+                yield item
+            else:
+                yield from _named_bytes(item)
 
+
+def _blobs(connection: Connection, owner: str, named: set[str]) -> list[str]:
     problems = []
-    for name, data in connection.execute(select(_B.name, _B.data).where(_B.owner_id == payload.owner_id)):
-        if name in payload.data and hashlib.sha256(bytes(data)).hexdigest() != name:
-            problems.append(f"bytes of the payload of entry {n} were changed")
-    return problems
+    missing = set(named)
+    for name, data in connection.execute(select(_B.name, _B.data).where(_B.owner_id == owner)):
+        missing.discard(name)
+        if name not in named:
+            problems.append(f"bytes of {owner} belong to no payload ({name[:12]})")
+        elif hashlib.sha256(bytes(data)).hexdigest() != name:
+            problems.append(f"bytes of {owner} were changed ({name[:12]})")
+    return problems + [f"bytes of {owner} are missing ({name[:12]})" for name in sorted(missing)]
 
 
-def _rows(connection: Connection, session_id: str, entries: Sequence[dict[str, Any]]) -> list[str]:
+def _actions(connection: Connection, session_id: str, entries: Sequence[Row]) -> list[str]:
     """Whether each action's row says what its entries say."""
     last: dict[str, str] = {}
     facts: dict[str, dict[str, Any]] = {}
     for entry in entries:
         if entry["event"] == "action":
+            told = facts.setdefault(entry["action_id"], {"created_at": entry["at"]})
+            told |= {name: value for name, value in _detail(entry).items() if name in COLUMNS}
+            if entry["to_status"] == Status.EXECUTING:
+                told["started_at"] = entry["at"]
             last[entry["action_id"]] = entry["to_status"]
-            facts.setdefault(entry["action_id"], {}).update(json.loads(entry["detail"]))
     problems = []
     rows = connection.execute(select(schema.actions).where(_A.session_id == session_id)).mappings().all()
     for row in rows:
-        told = facts.get(row["id"])
-        if told is None:
+        if row["id"] not in last:
             problems.append(f"action {row['id']} was added")
             continue
         if row["status"] != last[row["id"]]:
             problems.append(f"action {row['id']} is {row['status']}, its last entry says {last[row['id']]}")
-        for column, fact in _FACTS.items():
-            if fact in told and row[column] != told[fact]:
-                problems.append(f"action {row['id']}: {column} was changed")
-    problems += [f"action {lost} is missing" for lost in set(last) - {row["id"] for row in rows}]
-    return problems
+        told = facts[row["id"]]
+        for name in (*COLUMNS, "created_at", "started_at"):
+            if row[name] != told.get(name):
+                problems.append(f"action {row['id']}: {name} was changed")
+    return problems + [f"action {lost} is missing" for lost in last if lost not in {row["id"] for row in rows}]
 
 
-_FACTS = {
-    "operation": "operation",
-    "operation_version": "version",
-    "account": "account",
-    "call_key": "call_key",
-    "generation": "generation",
-    "reversal": "reversal",
-    "seq": "seq",
-}
-"""Columns of an action, and the facts in its entries that must agree with them."""
+def _session(session: Row, entries: Sequence[Row]) -> list[str]:
+    """Whether a session's row says what its entries say."""
+    moves = [entry for entry in entries if entry["event"] == "session"]
+    if not moves:
+        return ["nothing says that the session was opened"]
+    problems = []
+    if session["status"] != moves[-1]["to_status"]:
+        problems.append(f"the session is {session['status']}, its last entry says {moves[-1]['to_status']}")
+    opened = _detail(moves[0])
+    by = next((_detail(entry)["by"] for entry in reversed(moves) if _detail(entry).get("by")), None)
+    started = sum(entry["to_status"] == Status.EXECUTING for entry in entries if entry["event"] == "action")
+    told = {name: opened.get(name) for name in ("thread_id", "tenant", "agent_id", "parent_id")}
+    told |= {"requested_by": by, "opened_at": moves[0]["at"], "next_seq": started + 1}
+    return problems + [f"the session's {name} was changed" for name in told if session[name] != told[name]]
 
 
-def endable(connection: Connection, session_ids: Collection[str] | None, before: datetime | None) -> list[str]:
-    """The sessions to forget.
-
-    Raises:
-        ConfigError: One that was named has not ended.
-    """
-    live = [str(SessionStatus.OPEN), str(SessionStatus.ROLLING_BACK)]
-    query = select(_S.id, _S.status, _S.closed_at)
-    if session_ids is not None:
-        query = query.where(_S.id.in_(list(session_ids)))
-    chosen = []
-    for row in connection.execute(query):
-        if row.status in live:
-            if session_ids is not None and before is None:
-                raise ConfigError(
-                    f"session {row.id} is {row.status}: complete it or roll it back before it is forgotten"
-                )
-            continue
-        if before is None or (row.closed_at is not None and row.closed_at < (stamp(before) or 0)):
-            chosen.append(row.id)
-    return chosen
-
-
-def erase(connection: Connection, session_id: str) -> list[int]:
-    """Delete a session's payloads and bytes; returns the entries that lost theirs."""
-    owners = [session_id, *connection.scalars(select(_A.id).where(_A.session_id == session_id))]
-    lost: list[int] = []
-    for owner in owners:
-        lost += connection.scalars(select(_P.n).where(_P.owner_id == owner))
-        connection.execute(delete(schema.payloads).where(_P.owner_id == owner))
-        connection.execute(delete(schema.blobs).where(_B.owner_id == owner))
-    connection.execute(update(schema.actions).where(_A.session_id == session_id).values(salt=None))
-    return sorted(lost)
+def _detail(entry: Row) -> dict[str, Any]:
+    try:
+        facts = json.loads(entry["detail"])
+    except ValueError:
+        return {}  # its broken link tells of it
+    return facts if isinstance(facts, dict) else {}

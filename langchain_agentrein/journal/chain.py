@@ -53,9 +53,9 @@ def breaks(entries: Iterable[Mapping[str, Any]], *, head: str, length: int) -> l
     statuses: dict[str, str] = {}
     for entry in entries:
         n += 1
-        if entry["n"] != n:
-            problems.append(f"entry {n} is missing" if entry["n"] > n else f"entry {entry['n']} stands twice")
-            n = entry["n"]
+        if entry["n"] > n:
+            problems.append(_lost(n, entry["n"] - 1))
+        n = entry["n"]
         if entry["prev"] != prev:
             problems.append(f"entry {n} does not follow the one before it")
         if link(entry["prev"], entry) != entry["hash"]:
@@ -69,6 +69,10 @@ def breaks(entries: Iterable[Mapping[str, Any]], *, head: str, length: int) -> l
     return problems
 
 
+def _lost(first: int, last: int) -> str:
+    return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
+
+
 def _illegal(entry: Mapping[str, Any], statuses: dict[str, str]) -> Sequence[str]:
     if entry["event"] != "action":
         return ()
@@ -77,7 +81,8 @@ def _illegal(entry: Mapping[str, Any], statuses: dict[str, str]) -> Sequence[str
     statuses[action_id] = to
     if known != came_from:
         return [f"entry {entry['n']} moves action {action_id} from {came_from}, but it was {known}"]
-    if came_from == to:
+    if came_from == to == Status.COMPENSATING:
         return ()
-    legal = Status(to) in (TRANSITIONS[Status(came_from)] if came_from else PATH)
+    steps = {str(status): {str(one) for one in nexts} for status, nexts in TRANSITIONS.items()}
+    legal = to in (steps.get(came_from, ()) if came_from else {str(status) for status in PATH})
     return () if legal else [f"entry {entry['n']} moves action {action_id} from {came_from} to {to}"]

@@ -1,4 +1,4 @@
-"""Payloads to text and back: JSON only, nothing executable.
+"""Payloads as JSON, nothing executable: what may be journaled, and how anything else is said.
 
 `bytes` are kept beside the text, by hash. A dictionary whose keys could be taken for our own marks
 is spelled out as pairs.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, time
 from typing import Any
@@ -16,9 +16,17 @@ from typing import Any
 from langchain_agentrein.action import Json
 
 BYTES, SEALED, SEALED_BYTES, MASKED, PAIRS = "$bytes", "$sealed", "$sealed_bytes", "$masked", "$pairs"
-MASK = {MASKED: True}
-"""Stands where a secret was that nothing could seal."""
-MAX_DEPTH = 200
+MAX_DEPTH = 100
+"""Levels of nesting; Python's own recursion limit is not far above, in a deep graph."""
+MAX_BITS = 14_000
+"""Of an integer: Python refuses to write, or to read, one of more than 4,300 digits."""
+
+
+class Hidden(dict[str, Json]):
+    """What stands in a payload that was read where a secret is not: it was masked, or its key is not here.
+
+    A dictionary of the caller's that only looks like this is no `Hidden`.
+    """
 
 
 def canonical(value: Json) -> str:
@@ -37,64 +45,87 @@ def digest(salt: str, value: str) -> str:
     return hashlib.sha256(f"{salt}\n{value}".encode()).hexdigest()
 
 
-def transform(value: Json, leaf: Callable[[str, Json], Json], key: str = "", depth: int = 0) -> Json:
-    """Copy `value`, passing every leaf, with the key above it, through `leaf`.
+def leaves(value: Json, key: str = "", sticky: Callable[[str], bool] | None = None) -> Iterator[tuple[str, Json]]:
+    """Every leaf of `value` with the key above it; a key of a dictionary is a leaf as well, without one.
 
+    Args:
+        sticky: A key for which this is true stands above everything inside its value.
     Raises:
         TypeError: It holds something that is neither JSON nor bytes, or is nested too deep.
     """
-    if depth > MAX_DEPTH:
-        raise TypeError(f"nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, Mapping):
-        for name in value:
-            if not isinstance(name, str):
-                raise TypeError(f"a JSON object has string keys, not {type(name).__name__}")
-        return {name: transform(item, leaf, name, depth + 1) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [transform(item, leaf, key, depth + 1) for item in value]
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        return leaf(key, value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    waiting = [(key, value, 0)]
+    while waiting:
+        above, item, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise TypeError(f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(item, Hidden):
+            continue
+        if isinstance(item, Mapping):
+            for name, inner in item.items():
+                if not isinstance(name, str):
+                    raise TypeError(f"a JSON object has string keys, not {type(name).__name__}")
+                yield "", name
+                waiting.append((above if sticky is not None and sticky(above) else name, inner, depth + 1))
+        elif isinstance(item, list | tuple):
+            waiting += [(above, inner, depth + 1) for inner in item]
+        else:
+            if item is not None and not isinstance(item, bool | int | float | str | bytes):
+                raise TypeError(f"{type(item).__name__} is not JSON")
+            if isinstance(item, int) and item.bit_length() > MAX_BITS:
+                raise TypeError("an integer of more than 4,000 digits is not JSON")
+            yield above, item
 
 
-def jsonable(value: Any, depth: int = 0) -> Json:
+def jsonable(value: Any) -> Json:
     """`value` as JSON, as near as it can be said; what has no JSON becomes its `repr`. Never raises."""
+    return _said(value, 0, set())
+
+
+def _said(value: Any, depth: int, around: set[int]) -> Json:
+    if isinstance(value, Hidden):
+        return value
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        return hex(value)
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
     if depth > MAX_DEPTH // 2:
         return f"({type(value).__name__}, nested too deep)"
-    if isinstance(value, Mapping):
-        return {str(name): jsonable(item, depth + 1) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [jsonable(item, depth + 1) for item in value]
-    if isinstance(value, date | time):
-        return value.isoformat()
+    if id(value) in around:
+        return f"({type(value).__name__}, inside itself)"
+    around = around | {id(value)}
     try:
-        if callable(dump := getattr(value, "model_dump", None)):
-            return jsonable(dump(mode="json"), depth + 1)
+        if isinstance(value, Mapping):
+            return {str(name): _said(item, depth + 1, around) for name, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [_said(item, depth + 1, around) for item in value]
+        if isinstance(value, date | time):
+            return value.isoformat()
+        if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):
+            return _said(dump(mode="json"), depth + 1, around)
         if is_dataclass(value) and not isinstance(value, type):
-            return jsonable({field.name: getattr(value, field.name) for field in fields(value)}, depth + 1)
+            named = {field.name: getattr(value, field.name) for field in fields(value)}
+            return _said(named, depth + 1, around)
         return repr(value)
-    except Exception:  # a broken `__repr__` must not cost the receipt of an effect
+    except Exception:  # noqa: BLE001 - a broken `__repr__` must not cost the receipt of an effect
         return f"({type(value).__name__})"
 
 
-def escape(value: Json) -> Json:
-    """Spell out dictionaries whose keys look like our marks."""
-    if isinstance(value, dict):
-        if any(name.startswith("$") for name in value):
-            return {PAIRS: [[name, escape(item)] for name, item in value.items()]}
-        return {name: escape(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [escape(item) for item in value]
-    return value
+def same(one: Json, other: Json) -> bool:
+    """Whether two JSON values say the same: NaN is NaN, 1 is 1.0, and `True` is not 1."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(item, other[name]) for name, item in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return bool(one == other or (one != one and other != other))
 
 
 def contains_mask(value: Json) -> bool:
     """Whether a secret is missing in it: masked when it was written, or sealed with a key that is not here."""
+    if isinstance(value, Hidden):
+        return True
     if isinstance(value, dict):
-        if len(value) == 1 and next(iter(value)) in (MASKED, SEALED, SEALED_BYTES):
-            return True
         return any(contains_mask(item) for item in value.values())
     if isinstance(value, list | tuple):
         return any(contains_mask(item) for item in value)

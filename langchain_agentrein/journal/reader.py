@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
@@ -16,6 +17,8 @@ from langchain_agentrein.journal.sealing import Vault
 from langchain_agentrein.journal.store import Store
 
 _A, _S, _E, _P = schema.actions.c, schema.sessions.c, schema.entries.c, schema.payloads.c
+T = TypeVar("T")
+_EPOCH = datetime.fromtimestamp(0, UTC)
 CHUNK = 500
 """Owners per query, below every database's limit of parameters."""
 
@@ -76,8 +79,7 @@ class Reader:
         with self.store.read() as connection:
             rows = connection.execute(query).all()
             found = self._actions(connection, rows) if payloads else [to_action(r._mapping, {}) for r in rows]
-        # `seq` counts within a session; across sessions only time orders.
-        return sorted(found, key=lambda a: (a.seq is None, a.started_at or a.created_at, a.seq or 0, a.id))
+        return in_order(found)
 
     def newest(self, session_id: str, *, statuses: Collection[Status], below: int | None) -> list[Action]:
         """At most one action: the one with the greatest `seq` less than `below`."""
@@ -154,8 +156,8 @@ class Reader:
         """What came to pass in sessions, in order."""
         query = select(schema.entries).where(_E.session_id.in_(list(session_ids)))
         with self.store.read() as connection:
-            rows = connection.execute(query.order_by(_E.at, _E.session_id, _E.n)).all()
-        return [to_entry(row._mapping) for row in rows]
+            rows = connection.execute(query.order_by(_E.session_id, _E.n)).all()
+        return _by_time([to_entry(row._mapping) for row in rows], lambda e: e.session_id, lambda e: e.at)
 
     def unsettled(self, *, statuses: Collection[Status]) -> list[Action]:
         """Actions of every session in `statuses`, without payloads."""
@@ -174,6 +176,27 @@ class Reader:
             for owner, data in connection.execute(query):
                 merged[owner].update(self.vault.unpack(data, lambda name, o=owner: _blob(connection, o, name)))
         return merged
+
+
+def in_order(actions: Iterable[Action]) -> list[Action]:
+    """Actions in the order of their effects; those without effect last.
+
+    Within a session `seq` orders. Between sessions only the clocks do, which may go backwards.
+    """
+    begun = sorted((a for a in actions if a.seq is not None), key=lambda a: (a.session_id, a.seq))
+    waiting = sorted((a for a in actions if a.seq is None), key=lambda a: (a.created_at or _EPOCH, a.id))
+    return [*_by_time(begun, lambda a: a.session_id, lambda a: a.started_at or _EPOCH), *waiting]
+
+
+def _by_time(found: Iterable[T], group: Callable[[T], str], at: Callable[[T], datetime]) -> list[T]:
+    """Merge groups by time; within a group the order stays, whatever the clock said."""
+    latest: dict[str, datetime] = {}
+    keyed = []
+    for n, item in enumerate(found):
+        name = group(item)
+        latest[name] = max(latest.get(name, _EPOCH), at(item))
+        keyed.append(((latest[name], name, n), item))
+    return [item for _, item in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def _blob(connection: Connection, owner: str, name: str) -> bytes | None:

@@ -3,43 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from langchain_agentrein.action import Json
-from langchain_agentrein.journal.codec import MASKED, SEALED, SEALED_BYTES, transform
+from langchain_agentrein.journal.codec import MAX_DEPTH, Hidden
 
 IsSecret: TypeAlias = Callable[[str, Json], bool]
 """`(key, value) -> bool`: whether the leaf `value`, found under `key`, is a secret."""
 
 REDACTED = "[redacted]"
 
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _KEY = re.compile(
-    r"(?i)(^|[_\-.])(password|passwd|passphrase|pwd|secret|api[_-]?key|apikey|access[_-]?key|private[_-]?key"
-    r"|client[_-]?secret|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|bearer|token"
-    r"|authorization|credentials?|cookie|ssn|card[_-]?number|cvc|cvv|iban)$"
+    r"(?:^|_)(?:passwords?|passwd|passphrase|pwd|secrets?|api_?keys?|access_?key|secret_?key|private_?key"
+    r"|signing_?key|encryption_?key|token|bearer|authorization|credentials?|cookies?|session_?id"
+    r"|ssn|card_?number|cvc|cvv|iban)(?:_?hash|_?value|_?\d+)?$"
 )
+_HARMLESS = re.compile(r"(?:^|_)(?:page|sync|next|continuation|cursor|request|resume|start|stop)_token$")
+"""Tokens that open nothing: where a listing goes on, or what tells two requests apart."""
 _VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
-    r"|\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{8,}"
-    r"|\bsk-[A-Za-z0-9_\-]{20,}"
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"
-    r"|\bxox[abeoprs]-[A-Za-z0-9\-]{10,}"
-    r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_\-]{35}|\bya29\.[0-9A-Za-z_\-]{20,}"
+    r"|\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{8,}|\bwhsec_[A-Za-z0-9]{16,}"
+    r"|\bsk-(?=[A-Za-z0-9_\-]*\d)[A-Za-z0-9_\-]{20,}"
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_\-]{20,}"
+    r"|\bxox[abeoprs]-[A-Za-z0-9\-]{10,}|\bxapp-[A-Za-z0-9\-]{10,}"
+    r"|(?<=hooks\.slack\.com/services/)[A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_\-]{35}|\bya29\.[0-9A-Za-z_\-]{20,}"
+    r"|\bGOCSPX-[0-9A-Za-z_\-]{20,}"
     r"|\bpat-(?:na|eu)\d-[0-9a-f\-]{20,}|\b(?:ntn|secret)_[A-Za-z0-9]{30,}"
+    r"|\bSG\.[A-Za-z0-9_\-]{16,}\.[A-Za-z0-9_\-]{16,}|\bhf_[A-Za-z0-9]{30,}|\bnpm_[A-Za-z0-9]{30,}"
     r"|\beyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]*"
-    r"|(?i:\bbearer\s+)[A-Za-z0-9._\-]{16,}"
-    r"|(?<=://)[^/\s:@]+:[^/\s:@]+(?=@)"
+    r"|(?i:\bbearer\s+)(?=[A-Za-z0-9._\-]*\d)[A-Za-z0-9._\-]{16,}"
+    r"|(?<=://)[^/\s:@]*:[^/\s:@]+(?=@)"
 )
+
+
+def named(key: str) -> bool:
+    """Whether a key names a secret."""
+    if not key:
+        return False
+    words = re.sub(r"[\s.\-]+", "_", _HUMP.sub("_", key)).lower()
+    return _KEY.search(words) is not None and _HARMLESS.search(words) is None
+
+
+def shaped(text: str) -> bool:
+    """Whether a text holds what looks like a well-known kind of credential."""
+    return _VALUE.search(text) is not None
 
 
 def is_secret(key: str, value: Json) -> bool:
     """The built-in detector: by the key's name, or by the shape of well-known credentials."""
-    if isinstance(value, bytes):
-        return _VALUE.search(value.decode("latin-1")) is not None
-    if not isinstance(value, str) or not value:
+    if value is None or isinstance(value, bool) or value in ("", b""):
         return False
-    return _KEY.search(key) is not None or _VALUE.search(value) is not None
+    if named(key):
+        return True
+    if isinstance(value, bytes):
+        return shaped(value.decode("latin-1"))
+    return isinstance(value, str) and shaped(value)
 
 
 class Redactor:
@@ -56,31 +77,44 @@ class Redactor:
             return False
         try:
             return bool(self._extra(key, value))
-        except Exception:  # fail closed: better hidden than shown
+        except Exception:  # noqa: BLE001 - fail closed: better hidden than shown
             return True
 
     def mask(self, value: Json) -> Json:
-        """A copy to show: secrets replaced, the words around them kept."""
-        return _unmark(transform(value, self._mask_leaf))
+        """A copy to show: secrets replaced, the words around them kept.
+
+        Raises:
+            TypeError: It holds something that is neither JSON nor bytes, or is nested too deep.
+        """
+        return self._masked(value, "", 0)
 
     def text(self, text: str) -> str:
         """A text to show."""
-        masked = self._mask_leaf("", text)
+        masked = self._leaf("", text)
         return masked if isinstance(masked, str) else REDACTED
 
-    def _mask_leaf(self, key: str, value: Json) -> Json:
+    def _masked(self, value: Json, key: str, depth: int) -> Json:
+        if depth > MAX_DEPTH:
+            raise TypeError(f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, Hidden):
+            return REDACTED
+        if isinstance(value, Mapping):
+            inner = key if named(key) else None
+            return {self._name(name): self._masked(item, inner or name, depth + 1) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._masked(item, key, depth + 1) for item in value]
+        if value is None or isinstance(value, bool | int | float | str | bytes):
+            return self._leaf(key, value)
+        raise TypeError(f"{type(value).__name__} is not JSON")
+
+    def _name(self, name: Json) -> str:
+        if not isinstance(name, str):
+            raise TypeError(f"a JSON object has string keys, not {type(name).__name__}")
+        return str(self._leaf("", name))
+
+    def _leaf(self, key: str, value: Json) -> Json:
         if not self.is_secret(key, value):
             return value
-        if isinstance(value, str) and not _KEY.search(key) and _VALUE.search(value):
+        if isinstance(value, str) and not named(key) and shaped(value):
             return _VALUE.sub(REDACTED, value)
         return REDACTED
-
-
-def _unmark(value: Json) -> Json:
-    if isinstance(value, dict):
-        if len(value) == 1 and next(iter(value)) in (MASKED, SEALED, SEALED_BYTES):
-            return REDACTED
-        return {name: _unmark(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_unmark(item) for item in value]
-    return value

@@ -40,6 +40,27 @@ PAYLOAD = (
 )
 """The fields of an action that may hold personal data, and so lie in `payloads`."""
 
+COLUMNS = (
+    "operation",
+    "operation_version",
+    "source",
+    "connector",
+    "account",
+    "tenant",
+    "thread_id",
+    "tool_call_id",
+    "message_id",
+    "call_key",
+    "generation",
+    "parent_id",
+    "risk",
+    "reversal",
+    "digest",
+    "seq",
+    "undo_until",
+)
+"""Columns of an action that its entries repeat, so that nobody changes one unnoticed."""
+
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -66,6 +87,27 @@ def moment(at: int | None) -> datetime | None:
 def stamp(at: datetime | None) -> int | None:
     """A `datetime` as it is stored."""
     return None if at is None else round(at.timestamp() * 1_000_000)
+
+
+def to_row(action: Action) -> dict[str, Any]:
+    """An action as its row."""
+    plain = ("id", "session_id", "salt", "held_by", "fence", *COLUMNS)
+    return {name: getattr(action, name) for name in plain} | {
+        "status": str(action.status),
+        "risk": int(action.risk),
+        "reversal": str(action.reversal),
+        "paused": int(action.paused),
+        "created_at": stamp(action.created_at),
+        "started_at": stamp(action.started_at),
+        "undo_until": stamp(action.undo_until),
+        "held_until": stamp(action.held_until),
+    }
+
+
+def facts_of(action: Action) -> dict[str, Json]:
+    """What the entry of a new action says of it."""
+    row = to_row(action)
+    return {name: row[name] for name in COLUMNS if row[name] is not None}
 
 
 def payload_of(**values: Any) -> dict[str, Json]:
@@ -127,6 +169,7 @@ def to_action(row: Mapping[str, Any], payload: Mapping[str, Json]) -> Action:
         intent=Intent(**(values.get("intent") or {})),
         approval=_approval(approval) if approval else None,
         undo=Undo(**{**undo, "residue": tuple(undo["residue"])}) if undo else Undo(),
+        seen="after" in values,
     )
 
 

@@ -6,26 +6,21 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.errors import ConfigError, SealError
-from langchain_agentrein.journal.codec import (
-    BYTES,
-    MASK,
-    PAIRS,
-    SEALED,
-    SEALED_BYTES,
-    escape,
-    transform,
-)
-from langchain_agentrein.journal.redaction import Redactor
+from langchain_agentrein.journal.codec import BYTES, MASKED, PAIRS, SEALED, SEALED_BYTES, Hidden, leaves
+from langchain_agentrein.journal.redaction import REDACTED, Redactor, named
 
 KeySource: TypeAlias = "str | bytes | Callable[[], str | bytes]"
 
 ENVIRONMENT = "AGENTREIN_SEAL_KEY"
-"""The environment variable that holds the key: 32 bytes in URL-safe base64 (a Fernet key); several, newest first, with commas."""
+"""The environment variable that holds the key: 32 bytes in URL-safe base64 (a Fernet key).
+
+Several, newest first, with commas: what the older ones sealed can still be read.
+"""
 
 
 class Vault:
@@ -46,18 +41,13 @@ class Vault:
         return self._fernet is not None
 
     def loses(self, value: Json) -> bool:
-        """Whether writing `value` would mask a secret, since there is no key to seal it with."""
-        if self.has_key:
-            return False
-        found = False
+        """Whether writing `value` would mask a secret, since there is no key to seal it with.
 
-        def look(key: str, leaf: Json) -> Json:
-            nonlocal found
-            found = found or self._redactor.is_secret(key, leaf)
-            return None
-
-        transform(value, look)
-        return found
+        Raises:
+            TypeError: It is not JSON.
+        """
+        secrets = [key for key, leaf in leaves(value, sticky=named) if self._redactor.is_secret(key, leaf)]
+        return bool(secrets) and not self.has_key
 
     def pack(self, value: Json) -> tuple[str, dict[str, bytes]]:
         """The text of a payload, and its blobs by hash.
@@ -65,45 +55,52 @@ class Vault:
         Raises:
             TypeError: It is not JSON.
         """
+        for _ in leaves(value):
+            pass  # so that what follows meets nothing that it cannot spell
         blobs: dict[str, bytes] = {}
+        return json.dumps(self._spelled(value, "", blobs), separators=(",", ":")), blobs
 
-        def keep(data: bytes) -> str:
+    def _spelled(self, value: Json, key: str, blobs: dict[str, bytes]) -> Json:
+        if isinstance(value, Hidden):
+            return dict(value)
+        if isinstance(value, Mapping):
+            inner = key if named(key) else None
+            items = [(name, self._spelled(item, inner or name, blobs)) for name, item in value.items()]
+            if any(name.startswith("$") or self._redactor.is_secret("", name) for name in value):
+                return {PAIRS: [[self._leaf("", name, blobs), item] for name, item in items]}
+            return dict(items)
+        if isinstance(value, list | tuple):
+            return [self._spelled(item, key, blobs) for item in value]
+        return self._leaf(key, value, blobs)
+
+    def _leaf(self, key: str, item: Json, blobs: dict[str, bytes]) -> Json:
+        secret = self._redactor.is_secret(key, item)
+        if secret and self._fernet is None:
+            return {MASKED: True}
+        if isinstance(item, bytes):
+            data = self._fernet.encrypt(item) if secret else item
             name = hashlib.sha256(data).hexdigest()
             blobs[name] = data
-            return name
-
-        def leaf(key: str, item: Json) -> Json:
-            secret = self._redactor.is_secret(key, item)
-            if isinstance(item, bytes):
-                if not secret:
-                    return _Mark({BYTES: keep(item)})
-                if self._fernet is None:
-                    return _Mark(MASK)
-                return _Mark({SEALED_BYTES: keep(self._fernet.encrypt(item))})
-            if not secret:
-                return item
-            if self._fernet is None:
-                return _Mark(MASK)
-            return _Mark({SEALED: self._fernet.encrypt(json.dumps(item).encode()).decode()})
-
-        marked = escape(transform(value, leaf))
-        return json.dumps(marked, separators=(",", ":"), default=_Mark.spell), blobs
+            return {SEALED_BYTES if secret else BYTES: name}
+        return {SEALED: self._fernet.encrypt(json.dumps(item).encode()).decode()} if secret else item
 
     def unpack(self, text: str, blob: Callable[[str], bytes | None]) -> Json:
-        """The payload again. A secret whose key is not here stays a mark, which no undo will write.
+        """The payload again. A secret whose key is not here stays `Hidden`, which no undo will write.
 
         Args:
             blob: Finds the bytes of a hash; `None` if they were erased.
         """
-        return self._restore(json.loads(text), blob)
+        return self._restored(json.loads(text), blob)
 
-    def _restore(self, value: Json, blob: Callable[[str], bytes | None]) -> Json:
+    def _restored(self, value: Json, blob: Callable[[str], bytes | None]) -> Json:
         if isinstance(value, list):
-            return [self._restore(item, blob) for item in value]
+            return [self._restored(item, blob) for item in value]
         if not isinstance(value, dict):
             return value
         if PAIRS in value:
-            return {name: self._restore(item, blob) for name, item in value[PAIRS]}
+            return dict(self._pair(n, name, item, blob) for n, (name, item) in enumerate(value[PAIRS]))
+        if MASKED in value:
+            return Hidden(value)
         if BYTES in value:
             return blob(value[BYTES])
         if SEALED_BYTES in value:
@@ -112,30 +109,23 @@ class Vault:
         if SEALED in value:
             opened = self._open(value[SEALED].encode(), value)
             return json.loads(opened) if isinstance(opened, bytes) else opened
-        return {name: self._restore(item, blob) for name, item in value.items()}
+        return {name: self._restored(item, blob) for name, item in value.items()}
+
+    def _pair(self, n: int, name: Json, item: Json, blob: Callable[[str], bytes | None]) -> tuple[str, Json]:
+        known = self._restored(name, blob)
+        if isinstance(known, str):
+            return known, self._restored(item, blob)
+        return f"{REDACTED} {n}", Hidden(known)  # a key that is not known cannot be written back either
 
     def _open(self, token: bytes, mark: Json) -> Any:
         if self._fernet is None:
-            return mark
+            return Hidden(mark)
         from cryptography.fernet import InvalidToken
 
         try:
             return self._fernet.decrypt(token)
         except InvalidToken:
-            return mark
-
-
-class _Mark:
-    """One of our own marks, which `escape` leaves alone."""
-
-    def __init__(self, value: dict[str, Any]) -> None:
-        self.value = value
-
-    @staticmethod
-    def spell(item: object) -> dict[str, Any]:
-        if isinstance(item, _Mark):
-            return item.value
-        raise TypeError(f"{type(item).__name__} is not JSON")
+            return Hidden(mark)
 
 
 def _fernet(seal: KeySource | None) -> Any:
@@ -151,11 +141,12 @@ def _fernet(seal: KeySource | None) -> Any:
     keys = key.split(b",") if isinstance(key, bytes) else key.split(",")
     try:
         return MultiFernet([Fernet(one.strip()) for one in keys])
-    except ValueError as error:
+    except ValueError:
+        # Without the cause: its message may quote the key.
         raise SealError(
             f"a seal key is 32 bytes in URL-safe base64, such as {ENVIRONMENT}={_example()}..., "
             "made by `python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`"
-        ) from error
+        ) from None
 
 
 def _example() -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from langchain_agentrein.errors import ConfigError, JournalUnavailable
+from langchain_agentrein.journal.forks import after_fork
 from langchain_agentrein.journal.migrations import is_current, migrate
 
 BUSY_TIMEOUT = 30.0
-"""Seconds that a writer waits for another one on SQLite."""
+"""Seconds that a writer waits for another one on SQLite, unless the URL says otherwise: `?timeout=5`."""
 
 
 class Store:
@@ -25,14 +29,17 @@ class Store:
         self._owned = not isinstance(journal, Engine)
         self.engine = journal if isinstance(journal, Engine) else connectable(journal)
         if self.engine.dialect.name not in ("sqlite", "postgresql"):
-            raise ConfigError(
-                f"a journal lives on SQLite or PostgreSQL, not on {self.engine.dialect.name!r}: "
-                "use 'sqlite:///agentrein.db' or 'postgresql+psycopg://...'"
-            )
+            raise _elsewhere(self.engine.dialect.name)
         self.sqlite = self.engine.dialect.name == "sqlite"
-        # One shared in-memory connection cannot nest transactions of several threads.
         alone = self.sqlite and isinstance(self.engine.pool, StaticPool)
+        if self.sqlite and not alone and _in_memory(self.engine.url.database):
+            raise ConfigError(
+                "an engine on a SQLite memory gives each thread a database of its own: "
+                "create it with poolclass=StaticPool, or pass the URL 'sqlite://'"
+            )
+        # One shared in-memory connection cannot nest transactions of several threads.
         self._turn: threading.RLock | nullcontext[None] = threading.RLock() if alone else nullcontext()
+        after_fork(self, Store._forked)
         with self.read() as connection:
             current = is_current(connection)
         if not current:
@@ -52,6 +59,7 @@ class Store:
         """A transaction that excludes other writers of what it locks, durable when the block ends.
 
         Raises:
+            IntegrityError: A row of that identity is there already; nothing was recorded.
             JournalUnavailable: It could not be begun or made durable; nothing was recorded.
         """
         with self._turn, self._translated(), self._connect() as connection:
@@ -70,31 +78,64 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to read with.
+        """A connection to read with; every read sees one and the same state.
 
         Raises:
             JournalUnavailable: The database is out of reach.
         """
-        with self._turn, self._translated(), self._connect() as connection:
+        with self._turn, self._translated(), self._connect("REPEATABLE READ") as connection:
+            if not self.sqlite or _in_transaction(connection):
+                yield connection
+                return
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                if _in_transaction(connection):
+                    connection.exec_driver_sql("ROLLBACK")
+
+    @contextmanager
+    def erasing(self) -> Iterator[Connection]:
+        """Like `write`, and what it deletes leaves no trace in an SQLite file.
+
+        Raises:
+            JournalUnavailable: Nothing was erased.
+        """
+        if not self.sqlite:
+            with self.write() as connection:
+                yield connection
+            return
+        with self.write() as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")
             yield connection
+        with self._turn, self._translated(), self._connect() as connection:
+            # Copies of erased pages also lie in the log until it is cut; a reader may hold it back.
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Give the connections back; an engine that the caller brought stays theirs."""
         if self._owned:
             self.engine.dispose()
 
+    def _forked(self) -> None:
+        """A connection belongs to the process that opened it."""
+        self.engine.dispose(close=False)
+        if not isinstance(self._turn, nullcontext):
+            self._turn = threading.RLock()
+
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:
+    def _connect(self, isolation: Any = "READ COMMITTED") -> Iterator[Connection]:
         with self.engine.connect() as connection:
-            if self.sqlite:
-                # The driver's own implicit BEGIN is deferred, which turns two writers into a deadlock.
-                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield connection
+            # On SQLite the driver's own implicit BEGIN is deferred: two writers would be a deadlock.
+            level = "AUTOCOMMIT" if self.sqlite else isolation
+            yield connection.execution_options(isolation_level=level)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except IntegrityError:
+            raise
         except DBAPIError as error:
             raise JournalUnavailable(
                 f"the journal at {self.engine.url.render_as_string(hide_password=True)} "
@@ -106,6 +147,10 @@ class Store:
 
 def _in_transaction(connection: Connection) -> bool:
     return bool(getattr(connection.connection.dbapi_connection, "in_transaction", True))
+
+
+def _in_memory(database: str | None) -> bool:
+    return not database or database == ":memory:"
 
 
 def _hint(message: str) -> str:
@@ -121,6 +166,13 @@ def _hint(message: str) -> str:
     return ""
 
 
+def _elsewhere(backend: str) -> ConfigError:
+    return ConfigError(
+        f"a journal lives on SQLite or PostgreSQL, not on {backend!r}: "
+        "use 'sqlite:///agentrein.db' or 'postgresql+psycopg://...'"
+    )
+
+
 def connectable(url: str) -> Engine:
     """An engine for a journal's URL; nothing is connected yet.
 
@@ -129,16 +181,21 @@ def connectable(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-        if parsed.drivername == "postgres" or parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed.render_as_string(hide_password=False), parsed.database)
-        return create_engine(parsed, pool_pre_ping=True)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
+        shown = re.sub(r":[^:@/]+@", ":***@", str(url))
         raise ConfigError(
-            f"{url!r} is not a database URL: use 'sqlite:///agentrein.db' or "
+            f"{shown!r} is not a database URL: use 'sqlite:///agentrein.db' or "
             "'postgresql+psycopg://user@host/name'"
-        ) from error
+        ) from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
+        raise _elsewhere(parsed.get_backend_name())
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            timeout = {} if "timeout" in parsed.query else {"timeout": BUSY_TIMEOUT}
+            return _sqlite(parsed.render_as_string(hide_password=False), parsed.database, timeout)
+        return create_engine(parsed, pool_pre_ping=True)
     except (NoSuchModuleError, ImportError) as error:
         raise ConfigError(
             f"no driver for {parsed.drivername!r} ({error}): "
@@ -146,22 +203,34 @@ def connectable(url: str) -> Engine:
         ) from error
 
 
-def _sqlite(url: str, database: str | None) -> Engine:
-    options = {"check_same_thread": False, "timeout": BUSY_TIMEOUT}
-    if not database or database == ":memory:":
+def _sqlite(url: str, database: str | None, timeout: dict[str, Any]) -> Engine:
+    options = {"check_same_thread": False, **timeout}
+    if _in_memory(database):
         return create_engine(url, connect_args=options, poolclass=StaticPool)
     engine = create_engine(url, connect_args=options)
 
     @event.listens_for(engine, "connect")
-    def _pragmas(dbapi_connection, _record):  # type: ignore[no-untyped-def]
+    def _pragmas(dbapi_connection: Any, _record: Any) -> None:
         cursor = dbapi_connection.cursor()
         try:
-            # A read-only journal can still be read; writing to it fails by name later.
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except Exception as error:  # the driver's own error class, whichever driver it is
-            if "readonly" not in str(error):
-                raise
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.close()
+            _to_wal(cursor)
+            cursor.execute("PRAGMA synchronous = FULL")
+        finally:
+            cursor.close()
 
     return engine
+
+
+def _to_wal(cursor: Any) -> None:
+    """Switch to WAL. SQLite does not wait for another process that is just doing the same."""
+    deadline = time.monotonic() + 5.0
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except Exception as error:  # noqa: BLE001 - the driver's own error class, whichever driver it is
+            if "readonly" in str(error):
+                return  # it can still be read; writing to it fails by name later
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
