@@ -43,6 +43,10 @@ class Sleep:
     seconds: float
 
 
+class NotBegun(asyncio.CancelledError):
+    """A cancellation that came before the effect: it certainly did not happen."""
+
+
 Flow = Generator[Step | Sleep, Any, T]
 
 
@@ -66,7 +70,7 @@ def run(flow: Flow[T]) -> T:
                 time.sleep(step.seconds)
             else:
                 value = _plain(step)
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001 - the flow itself decides what it means
             error = raised
 
 
@@ -94,18 +98,19 @@ async def arun(flow: Flow[T], *, settle_timeout: float = 30.0, threaded: bool = 
     Raises:
         asyncio.CancelledError: The caller was cancelled; what had begun is settled or in doubt.
     """
-    begun = _Begun()
-    watched = _watch(flow, begun)
+    state = _State()
     work: asyncio.Future[T]
     if threaded:
         context = contextvars.copy_context()
+        watched = _watch(flow, state)
         work = asyncio.get_running_loop().run_in_executor(None, context.run, run, watched)
     else:
-        work = asyncio.ensure_future(_drive(watched))
+        work = asyncio.ensure_future(_drive(flow, state))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        if threaded or begun.effect:
+        state.cancelled = True
+        if threaded or state.effect:
             await _settle(work, settle_timeout)
         if not work.done():
             work.cancel()
@@ -115,11 +120,33 @@ async def arun(flow: Flow[T], *, settle_timeout: float = 30.0, threaded: bool = 
         raise
 
 
-class _Begun:
-    effect = False
+@dataclass(slots=True)
+class _State:
+    """Where a flow stands that another task drives.
+
+    Attributes:
+        effect: An effect has begun.
+        cancelled: Nobody waits for the flow any more: it may finish what it began, and begin nothing.
+    """
+
+    effect: bool = False
+    cancelled: bool = False
+
+    def check(self, step: Step | Sleep) -> None:
+        """Let a step begin.
+
+        Raises:
+            asyncio.CancelledError: It may not.
+        """
+        if self.cancelled and isinstance(step, Sleep):
+            raise asyncio.CancelledError
+        if isinstance(step, Step) and step.effect:
+            if self.cancelled:
+                raise NotBegun
+            self.effect = True
 
 
-def _watch(flow: Flow[T], begun: _Begun) -> Flow[T]:
+def _watch(flow: Flow[T], state: _State) -> Flow[T]:
     value: Any = None
     error: BaseException | None = None
     while True:
@@ -129,10 +156,10 @@ def _watch(flow: Flow[T], begun: _Begun) -> Flow[T]:
             result: T = stop.value
             return result
         value, error = None, None
-        begun.effect = begun.effect or (isinstance(step, Step) and step.effect)
         try:
+            state.check(step)
             value = yield step
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001 - the flow itself decides what it means
             error = raised
 
 
@@ -145,10 +172,9 @@ async def _settle(work: asyncio.Future[Any], timeout: float) -> None:
             continue  # asked again; the receipt still comes first
 
 
-async def _drive(flow: Flow[T]) -> T:
+async def _drive(flow: Flow[T], state: _State) -> T:
     value: Any = None
     error: BaseException | None = None
-    cancelled = False
     while True:
         try:
             step = flow.throw(error) if error is not None else flow.send(value)
@@ -157,36 +183,34 @@ async def _drive(flow: Flow[T]) -> T:
             return result
         value, error = None, None
         try:
-            if cancelled and (isinstance(step, Sleep) or step.effect):
-                raise asyncio.CancelledError
+            state.check(step)
             if isinstance(step, Sleep):
                 await asyncio.sleep(step.seconds)
             elif inspect.iscoroutinefunction(step.call):
                 value = await step.call(*step.args)
             else:
-                value, interrupted = await _in_thread(step)
-                cancelled = cancelled or interrupted
+                value = await _in_thread(step, state)
                 if inspect.isawaitable(value):
                     value = await value
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001 - the flow itself decides what it means
+            if isinstance(raised, asyncio.CancelledError):
+                state.cancelled = True
             error = raised
 
 
-async def _in_thread(step: Step) -> tuple[Any, bool]:
+async def _in_thread(step: Step, state: _State) -> Any:
     """Run a plain step in a thread, to its end: a thread cannot be cancelled, so neither is the wait.
 
-    Returns:
-        Its value, and whether a cancellation came meanwhile: it is due at the next effect.
+    A cancellation that comes meanwhile is due before the next effect.
     """
     context = contextvars.copy_context()
     work = asyncio.get_running_loop().run_in_executor(None, context.run, step.call, *step.args)
-    cancelled = False
     while not work.done():
         try:
             await asyncio.wait({work})
         except asyncio.CancelledError:
-            cancelled = True
-    return work.result(), cancelled
+            state.cancelled = True
+    return work.result()
 
 
 P = ParamSpec("P")

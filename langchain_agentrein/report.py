@@ -16,7 +16,7 @@ class PlanLine:
 
     action: Action
     verdict: str
-    """`undo`, `ask`, `conflict`, `already undone`, `irreversible`, `settle`, `cannot`."""
+    """`undo`, `ask`, `conflict`, `already undone`, `irreversible`, `settle`, `cannot`, `waits`."""
     reversal: Reversal
     undo_risk: Risk = Risk.LOW
     undo_effects: frozenset[UndoEffect] = field(default_factory=frozenset)

@@ -1,14 +1,27 @@
 """Forward and back, written once as generators that `flow` drives, sync or async."""
 
+from langchain_agentrein.engine.approvals import decide, propose
 from langchain_agentrein.engine.compensate import AWAITING_APPROVAL, compensate
-from langchain_agentrein.engine.core import Call, Core, Decision, OnConflict, OnStuck, Performed, Reported, Verdict
+from langchain_agentrein.engine.core import (
+    Call,
+    Core,
+    Decision,
+    OnConflict,
+    OnStuck,
+    Performed,
+    Reported,
+    Verdict,
+)
+from langchain_agentrein.engine.effect import told
+from langchain_agentrein.engine.freezing import close, drain, expire, freeze
 from langchain_agentrein.engine.gate import Considered, consider
 from langchain_agentrein.engine.lease import Keeper
-from langchain_agentrein.engine.perform import decide, perform, propose, told
+from langchain_agentrein.engine.perform import perform
 from langchain_agentrein.engine.plan import plan
 from langchain_agentrein.engine.reconcile import approve_undo, reconcile, settle
 from langchain_agentrein.engine.recover import recover
-from langchain_agentrein.engine.walk import Progress, Scope, close, drain, expire, freeze, next_back, report, rollback, stack, step_back
+from langchain_agentrein.engine.scope import Progress, Scope
+from langchain_agentrein.engine.walk import next_back, report, rollback, stack, step_back
 
 __all__ = [
     "AWAITING_APPROVAL",

@@ -8,7 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 from langchain_agentrein.action import Action, Intent, Json, SessionRecord
 from langchain_agentrein.engine.lease import Keeper
+from langchain_agentrein.errors import SealError
 from langchain_agentrein.journal import Journal
+from langchain_agentrein.journal.codec import contains_mask
 from langchain_agentrein.operation import REGISTRY, Assessment, Operation
 
 OnConflict: TypeAlias = Literal["ask", "skip", "force"]
@@ -89,6 +91,13 @@ class Performed:
     shown: Any = None
 
 
+def sealed(action: Action) -> SealError:
+    """Says that a record cannot be used without the key that sealed it."""
+    return SealError(
+        f"action {action.id} holds a sealed secret and its key is not here: set AGENTREIN_SEAL_KEY"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """The engine's surroundings.
@@ -127,6 +136,10 @@ class Core:
 
         Raises:
             UnknownOperation: Nothing installed answers to it.
+            SealError: A secret in its arguments is not here.
+            ValidationError: Its arguments do not fit the installed operation.
         """
+        if contains_mask(action.args):
+            raise sealed(action)
         cls = REGISTRY.get(action.operation, action.operation_version, action.source)
         return cls.from_args(action.args)

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_agentrein.action import Action, Status
+from langchain_agentrein.engine.approvals import lapsed, propose, refuse
+from langchain_agentrein.engine.calls import draft, judged, open_session
 from langchain_agentrein.engine.core import Call, Core
-from langchain_agentrein.engine.perform import draft, judged, open_session, propose, refuse
 from langchain_agentrein.errors import LostRace
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.operation import Assessment, Operation
+
+RACES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +34,36 @@ def consider(core: Core, op: Operation, api: Any, call: Call) -> Flow[Considered
     Raises:
         JournalError: The verdict could not be recorded.
     """
-    try:
-        known: list[Action] = yield Step(core.journal.calls, (call.key,)) if call.key else Step(list)
-        latest = known[-1] if known else None
-        assessment: Assessment = yield Step(op.assess, (api,))
-        if latest is not None and latest.status in _DECIDED:
-            return Considered(latest, assessment)
-        if latest is not None and latest.status in _RECORDED:
-            return None  # it ran, or is running: the executor answers with what is recorded
-        call = replace(call, session=(yield from open_session(core, call)))
-        account: str | None = yield Step(op.account, (api,))
-        action = draft(core, op, call, latest, assessment, account)
-        assessment, verdict = judged(core, action, assessment)
-        if verdict.decision == "allow":
-            return None
-        if verdict.decision == "deny":
-            return Considered((yield from refuse(core, action, call, verdict)), assessment)
-        return Considered((yield from propose(core, action, call, verdict)), assessment)
-    except LostRace:
-        return (yield from consider(core, op, api, call))
-    finally:
-        op.release()
+    for attempt in range(RACES):
+        try:
+            return (yield from _considered(core, op, api, call))
+        except LostRace:
+            if attempt == RACES - 1:
+                raise
+        finally:
+            op.release()
+    raise AssertionError("unreachable")
+
+
+def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Considered | None]:
+    known: list[Action] = yield Step(core.journal.calls, (call.key,)) if call.key else Step(list)
+    latest = known[-1] if known else None
+    if latest is not None and latest.status in (Status.PROPOSED, Status.APPROVED):
+        latest = yield from lapsed(core, latest)
+    assessment: Assessment = yield Step(op.assess, (api,))
+    if latest is not None and latest.status in _DECIDED:
+        return Considered(latest, assessment)
+    if latest is not None and latest.status in _RECORDED:
+        return None  # it ran, or is running: the executor answers with what is recorded
+    call = replace(call, session=(yield from open_session(core, call)))
+    account: str | None = yield Step(op.account, (api,))
+    action = draft(core, op, call, latest, assessment, account)
+    assessment, verdict = judged(core, action, assessment)
+    if verdict.decision == "allow":
+        return None
+    if verdict.decision == "deny":
+        return Considered((yield from refuse(core, action, call, verdict)), assessment)
+    return Considered((yield from propose(core, action, call, verdict)), assessment)
 
 
 _DECIDED = frozenset({Status.PROPOSED, Status.APPROVED, Status.DENIED, Status.REJECTED})

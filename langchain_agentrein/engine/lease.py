@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from langchain_agentrein.action import Action
 from langchain_agentrein.errors import JournalError
-from langchain_agentrein.journal import Journal
+from langchain_agentrein.journal import Journal, after_fork, is_dead
 
 
 def is_abandoned(action: Action, worker: str) -> bool:
@@ -20,21 +18,7 @@ def is_abandoned(action: Action, worker: str) -> bool:
         return True
     if action.held_until is None or action.held_until <= datetime.now(UTC):
         return True
-    if action.held_by == worker:
-        return False
-    host, _, rest = action.held_by.partition(":")
-    pid = rest.partition(":")[0]
-    return host == socket.gethostname() and pid.isdigit() and not _alive(int(pid))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return action.held_by != worker and is_dead(action.held_by)
 
 
 class Keeper:
@@ -42,10 +26,14 @@ class Keeper:
 
     def __init__(self, journal: Journal, lease: float) -> None:
         self._journal, self._lease = journal, lease
+        self._closed = False
+        self._start_anew()
+        after_fork(self, Keeper._start_anew)
+
+    def _start_anew(self) -> None:
         self._held: set[str] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._closed = False
         self._thread: threading.Thread | None = None
 
     @contextmanager
@@ -76,4 +64,4 @@ class Keeper:
             try:
                 self._journal.renew(held, self._lease)
             except JournalError:
-                continue  # the lease may pass; its fence then refuses us, and nothing is done twice
+                continue  # it is tried again; once the lease passes, its fence refuses us

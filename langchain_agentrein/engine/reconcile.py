@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from langchain_agentrein.action import Action, Status
+from langchain_agentrein.action import Action, Json, Status
 from langchain_agentrein.engine.core import Core
-from langchain_agentrein.errors import AgentReinError, LostRace
+from langchain_agentrein.errors import JournalError, LostRace
 from langchain_agentrein.flow import Flow, Step
-from langchain_agentrein.journal.codec import jsonable
+from langchain_agentrein.journal import jsonable
 from langchain_agentrein.operation import Happened, NotHappened, Operation, Probed, Unknown
 
 
@@ -33,62 +33,63 @@ def reconcile(
             action = yield Step(core.journal.get, (action.id,))
             if action.status is not Status.IN_DOUBT:
                 return action
-    if op is None:
-        try:
-            op = core.rebuild(action)
-            api = core.api(op, action.account)
-        except AgentReinError as error:
-            return (yield from _left(core, action, str(error)))
-    answer = yield from _probed(core, op, api, action)
+    rebuilt: Operation | None = None
     try:
+        if op is None:
+            op = rebuilt = core.rebuild(action)
+            api = core.api(op, action.account)
+        answer = yield from _asked(op, api, action)
         return (yield from _settled(core, op, api, action, answer, fresh=fresh))
     except LostRace:
         current: Action = yield Step(core.journal.get, (action.id,))
         return current
+    except JournalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whoever cannot ask does not know
+        return (yield from _left(core, action, f"{type(error).__name__}: {error}"))
+    finally:
+        if rebuilt is not None:
+            rebuilt.release()
 
 
-def _probed(core: Core, op: Operation, api: Any, action: Action) -> Flow[Probed]:
+def _asked(op: Operation, api: Any, action: Action) -> Flow[Probed]:
     try:
         account: str | None = yield Step(op.account, (api,))
         if account != action.account:
             return Unknown(f"done as {action.account!r}, these credentials are {account!r}")
         answer: Probed = yield Step(op.probe, (api, action))
-        return answer
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - an unreachable server says nothing
         return Unknown(f"the probe failed: {type(error).__name__}: {error}")
+    if not isinstance(answer, Happened | NotHappened | Unknown):
+        return Unknown(f"the probe answered {answer!r}, which is neither Happened, NotHappened nor Unknown")
+    return answer
 
 
-def _settled(
-    core: Core, op: Operation, api: Any, action: Action, answer: Probed, *, fresh: bool
-) -> Flow[Action]:
+def _settled(core: Core, op: Operation, api: Any, action: Action, answer: Probed, *, fresh: bool) -> Flow[Action]:
     settled: Action
-    match answer:
-        case NotHappened():
-            settled = yield Step(
-                lambda: core.journal.move(action, Status.FAILED, detail={"settled": "probe"})
-            )
-            return settled
-        case Happened(receipt=receipt, after=after):
-            known = action.with_(receipt=jsonable(receipt))
-            after = after if after is not None else op.expect(known)
-            if after is None and fresh and op.observes:
-                try:
-                    after = yield Step(op.observe, (api, known))
-                except Exception:
-                    after = None
-            settled = yield Step(
-                lambda: core.journal.move(
-                    action,
-                    Status.EXECUTED,
-                    detail={"settled": "probe"},
-                    receipt=known.receipt,
-                    after=jsonable(after),
-                    result=jsonable(op.result(known.receipt)),
-                )
-            )
-            return settled
-        case Unknown(why=why):
-            return (yield from _left(core, action, why))
+    if isinstance(answer, NotHappened):
+        settled = yield Step(lambda: core.journal.move(action, Status.FAILED, detail={"settled": "probe"}))
+        return settled
+    if isinstance(answer, Unknown):
+        return (yield from _left(core, action, answer.why))
+    known = action.with_(receipt=jsonable(answer.receipt))
+    facts: dict[str, Json] = {"receipt": known.receipt, "result": jsonable(op.result(known.receipt))}
+    facts |= yield from _left_behind(op, api, known, answer.after, fresh=fresh)
+    settled = yield Step(lambda: core.journal.move(action, Status.EXECUTED, detail={"settled": "probe"}, **facts))
+    return settled
+
+
+def _left_behind(op: Operation, api: Any, action: Action, after: Json, *, fresh: bool) -> Flow[dict[str, Json]]:
+    """`{"after": ...}`, as far as anybody can tell."""
+    after = after if after is not None else op.expect(action)
+    if after is not None:
+        return {"after": jsonable(after)}
+    if not (fresh and op.observes):
+        return {}
+    try:
+        return {"after": jsonable((yield Step(op.observe, (api, action))))}
+    except Exception:  # noqa: BLE001 - it happened all the same
+        return {}
 
 
 def _left(core: Core, action: Action, why: str) -> Flow[Action]:
@@ -96,8 +97,12 @@ def _left(core: Core, action: Action, why: str) -> Flow[Action]:
     error = {**(action.error or {}), "unsettled": why}
     if action.error == error:
         return action
-    noted: Action = yield Step(lambda: core.journal.note(action, "in doubt", error=error))
-    return noted
+    try:
+        noted: Action = yield Step(lambda: core.journal.note(action, "in doubt", error=error))
+        return noted
+    except LostRace:
+        current: Action = yield Step(core.journal.get, (action.id,))
+        return current
 
 
 def settle(core: Core, action: Action, *, happened: bool, by: str | None) -> Flow[Action]:
@@ -106,13 +111,25 @@ def settle(core: Core, action: Action, *, happened: bool, by: str | None) -> Flo
     Raises:
         TransitionError: It is not in doubt.
     """
+    facts: dict[str, Json] = {}
+    if happened:
+        try:
+            op = core.rebuild(action)
+            facts = yield from _left_behind(op, None, action, None, fresh=False)
+        except Exception:  # noqa: BLE001 - their word counts without it
+            facts = {}
     to = Status.EXECUTED if happened else Status.FAILED
-    settled: Action = yield Step(lambda: core.journal.move(action, to, detail={"settled": "person", "by": by}))
+    detail = {"settled": "person", "by": by}
+    settled: Action = yield Step(lambda: core.journal.move(action, to, detail=detail, **facts))
     return settled
 
 
 def approve_undo(core: Core, action: Action, *, by: str) -> Flow[Action]:
-    """Record that a person approved a far-reaching undo; the next rollback does it."""
+    """Record that a person approved a far-reaching undo; the next rollback does it.
+
+    Raises:
+        LostRace: It moved on since `action` was read.
+    """
     undo = replace(action.undo, approved_by=by)
     noted: Action = yield Step(lambda: core.journal.note(action, "undo approved", detail={"by": by}, undo=undo))
     return noted

@@ -6,7 +6,8 @@ from langchain_agentrein.action import Action, SessionRecord, SessionStatus, Sta
 from langchain_agentrein.engine.core import Core
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile
-from langchain_agentrein.engine.walk import Scope, rollback
+from langchain_agentrein.engine.scope import Scope
+from langchain_agentrein.engine.walk import rollback
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.report import ReportLine, RollbackReport
 
@@ -19,7 +20,7 @@ def recover(core: Core) -> Flow[RollbackReport]:
     Returns:
         A line for every action that was settled or undone.
     """
-    lines: list[ReportLine] = []
+    settled: list[Action] = []
     open_ends: list[Action] = yield Step(
         lambda: core.journal.unsettled(statuses=[Status.EXECUTING, Status.IN_DOUBT])
     )
@@ -27,23 +28,35 @@ def recover(core: Core) -> Flow[RollbackReport]:
         if action.paused or not (action.status is Status.IN_DOUBT or is_abandoned(action, core.journal.worker)):
             continue
         full: Action = yield Step(core.journal.get, (action.id,))
-        lines.append(ReportLine.of((yield from reconcile(core, full))))
+        settled.append((yield from reconcile(core, full)))
+    sessions = dict.fromkeys(action.session_id for action in settled)
+    lines = {action.id: ReportLine.of(action) for action in settled}
     walking: list[SessionRecord] = yield Step(
         lambda: core.journal.sessions(statuses=[SessionStatus.ROLLING_BACK])
     )
     for session in walking:
-        if (session.scope or {}).get("asking"):
-            continue  # a person was asked, and has not answered
-        undoing: list[Action] = yield Step(
-            lambda one=session.id: core.journal.actions([one], statuses=[Status.COMPENSATING], payloads=False)
-        )
-        if any(not is_abandoned(action, core.journal.worker) for action in undoing):
-            continue
-        failure = session.failure or {}
-        cause = session.reason or (
-            f"{failure['type']}: {failure['message']}" if failure else "the rollback was interrupted"
-        )
-        done = yield from rollback(core, Scope.of(session), cause=cause)
-        lines += done.lines
-    ids = tuple(dict.fromkeys([a.session_id for a in open_ends] + [s.id for s in walking]))
-    return RollbackReport(ids, tuple(lines))
+        done = yield from _finish(core, session.id)
+        if done is not None:
+            sessions |= dict.fromkeys(done.session_ids)
+            lines |= {line.action_id: line for line in done.lines}
+    return RollbackReport(tuple(sessions), tuple(lines.values()))
+
+
+def _finish(core: Core, session_id: str) -> Flow[RollbackReport | None]:
+    """Finish the rollback that a session is in, if nobody is walking it."""
+    session: SessionRecord | None = yield Step(core.journal.session, (session_id,))
+    if session is None or session.status is not SessionStatus.ROLLING_BACK:
+        return None  # finished with another session of the same rollback
+    if (session.scope or {}).get("asking"):
+        return None  # a person was asked, and has not answered
+    scope = Scope.of(session)
+    walked: list[Action] = yield Step(
+        lambda: core.journal.actions(scope.session_ids, statuses=[Status.COMPENSATING], payloads=False)
+    )
+    if any(not is_abandoned(action, core.journal.worker) for action in walked):
+        return None
+    failure = session.failure or {}
+    cause = f"{failure['type']}: {failure['message']}" if failure else "the rollback was interrupted"
+    return (yield from rollback(core, scope, cause=session.reason or cause))
+
+

@@ -1,0 +1,142 @@
+"""One call, over interrupt and resume, retry, replay and a second worker: what came of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from langchain_agentrein.action import REFUSED, Action, Json, Reversal, SessionRecord, SessionStatus, Status
+from langchain_agentrein.engine.approvals import denial, lapsed
+from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
+from langchain_agentrein.engine.lease import is_abandoned
+from langchain_agentrein.engine.reconcile import reconcile
+from langchain_agentrein.errors import ApprovalRequired, CallConflict, InDoubt, SessionFrozen
+from langchain_agentrein.flow import Flow, Sleep, Step
+from langchain_agentrein.operation import Assessment, Operation
+
+CLOSED = frozenset(set(SessionStatus) - {SessionStatus.OPEN, SessionStatus.SUPERSEDED, SessionStatus.ROLLING_BACK})
+UNFINISHED = frozenset({Status.PROPOSED, Status.APPROVED, Status.EXECUTING})
+"""A row that this call goes on with."""
+POLL = 0.05
+
+
+def earlier_of(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performed | Action | None]:
+    """What came of this call before: a result to return, a row to go on with or to follow, or nothing.
+
+    Raises:
+        Refused: It was decided against, is being undone, or comes with other arguments.
+        InDoubt: It may have happened, or is still under way elsewhere.
+    """
+    if not call.key:
+        return None
+    waited = 0.0
+    while True:
+        known: list[Action] = yield Step(core.journal.calls, (call.key,))
+        if not known:
+            return None
+        latest = known[-1]
+        if latest.status is Status.EXECUTING and not latest.paused and not is_abandoned(latest, core.journal.worker):
+            if waited > core.lease:
+                raise InDoubt(f"action {latest.id} is still under way elsewhere ({latest.held_by})", action_id=latest.id)
+            yield Sleep(POLL)
+            waited += POLL
+            continue
+        if latest.status is Status.IN_DOUBT or (latest.status is Status.EXECUTING and not latest.paused):
+            latest = yield from reconcile(core, latest, op=op, api=api)
+        if latest.status in (Status.PROPOSED, Status.APPROVED):
+            latest = yield from lapsed(core, latest)
+        return _follow(core, op, latest)
+
+
+def _follow(core: Core, op: Operation, latest: Action) -> Performed | Action:
+    status = latest.status
+    if status in (Status.EXECUTED, Status.IRREVERSIBLE):
+        _same_arguments(core, op, latest)
+        return Performed(latest, replayed=True)
+    if status is Status.IN_DOUBT:
+        raise InDoubt(
+            f"action {latest.id} ({latest.operation}) may have happened already, and nothing here can tell: "
+            f"look, then settle it with `agentrein approve {latest.id}` (it happened) or "
+            f"`agentrein reject {latest.id}` (it did not)",
+            action_id=latest.id,
+        )
+    if status in (Status.COMPENSATING, Status.CONFLICT, Status.STUCK):
+        raise SessionFrozen(f"action {latest.id} is being undone ({status})", action_id=latest.id)
+    if status in REFUSED and status is not Status.EXPIRED:
+        raise denial(latest)
+    if status is Status.HELD:
+        raise ApprovalRequired(f"action {latest.id} is held", action_id=latest.id)
+    if status in UNFINISHED:
+        _same_arguments(core, op, latest)
+    return latest
+
+
+def _same_arguments(core: Core, op: Operation, known: Action) -> None:
+    """The call must be the recorded one: with its arguments as proposed, or as a person edited them."""
+    presented = op.args
+    if core.journal.digest(known.salt, op.name, presented) == known.digest:
+        return
+    if known.approved_args is not None and known.proposed_args == presented and known.operation == op.name:
+        return
+    raise CallConflict(
+        f"tool call {known.tool_call_id} was recorded as {known.operation} (action {known.id}) and now comes "
+        f"as {op.name} with other arguments: a fork or an edit changed it. Make it a new call, or roll "
+        f"action {known.id} back first",
+        action_id=known.id,
+    )
+
+
+def open_session(core: Core, call: Call) -> Flow[SessionRecord]:
+    """The session to record in: the call's own or, where that is closed, a child of it."""
+    session, n = call.session, 0
+    while True:
+        known: SessionRecord | None = yield Step(core.journal.session, (session.id,))
+        if known is None or known.status not in CLOSED:
+            return known or session
+        n += 1
+        session = replace(call.session, id=f"{call.session.id}~{n}", parent_id=call.session.id)
+
+
+def draft(
+    core: Core, op: Operation, call: Call, earlier: Action | None, assessment: Assessment, account: str | None
+) -> Action:
+    """The action as it would be recorded, before anything decided about it."""
+    return Action(
+        id="",
+        session_id=call.session.id,
+        thread_id=call.thread_id,
+        tool_call_id=call.tool_call_id,
+        message_id=call.message_id,
+        call_key=call.key,
+        generation=earlier.generation + 1 if earlier is not None else 1,
+        operation=op.name,
+        operation_version=op.version,
+        source=op.source(),
+        connector=op.connector,
+        account=account,
+        tenant=call.session.tenant,
+        status=Status.PROPOSED,
+        args=op.args,
+        risk=assessment.risk,
+        reversal=kept(core, op.args, assessment).reversal,
+        intent=call.intent,
+        metadata=call.metadata,
+        parent_id=earlier.id if earlier is not None else None,
+    )
+
+
+def kept(core: Core, value: Json, assessment: Assessment) -> Assessment:
+    """Without a key to seal it, a secret is not kept, and what is not kept cannot be put back."""
+    if assessment.reversal is Reversal.NONE or not core.journal.vault.loses(value):
+        return assessment
+    return replace(
+        assessment,
+        reversal=Reversal.NONE,
+        summary=f"{assessment.summary} It cannot be undone: it holds a secret, and no seal key is set.".strip(),
+    )
+
+
+def judged(core: Core, action: Action, assessment: Assessment) -> tuple[Assessment, Verdict]:
+    """What the policy says of a drafted action, and the assessment that it was given."""
+    told = kept(core, action.args, assessment)
+    return told, core.decide(action, told)

@@ -1,0 +1,122 @@
+"""Quiet before the walk: no new actions, approvals lapse, what is under way ends or is settled."""
+
+from __future__ import annotations
+
+import time
+
+from langchain_agentrein.action import (
+    TO_UNDO,
+    WAITING,
+    Action,
+    Json,
+    Reversal,
+    SessionRecord,
+    SessionStatus,
+    Status,
+)
+from langchain_agentrein.engine.core import Core
+from langchain_agentrein.engine.lease import is_abandoned
+from langchain_agentrein.engine.reconcile import reconcile
+from langchain_agentrein.engine.scope import Scope
+from langchain_agentrein.errors import LostRace
+from langchain_agentrein.flow import Flow, Sleep, Step
+
+POLL = 0.05
+
+
+def freeze(
+    core: Core,
+    scope: Scope,
+    *,
+    failure: Json = None,
+    by: str | None = None,
+    reason: str | None = None,
+    asking: bool = False,
+) -> Flow[None]:
+    """Refuse new actions of the sessions from now on, and let their approvals lapse.
+
+    Args:
+        asking: A person is asked first: no other process may start the walk.
+    """
+    for session_id in scope.session_ids:
+        known: SessionRecord | None = yield Step(core.journal.session, (session_id,))
+        if known is None:
+            continue
+        kept = scope.stored(_before(known), asking=asking)
+        if _whole_under_way(known) and not scope.whole:
+            kept = known.scope  # the greater rollback is not forgotten over the smaller one
+        if known.status is not SessionStatus.ROLLING_BACK or known.scope != kept or by or reason or failure:
+            changes = {"by": by, "failure": failure, "reason": reason, "scope": kept}
+            yield Step(
+                lambda one=session_id, new=changes: core.journal.set_session(one, SessionStatus.ROLLING_BACK, **new)
+            )
+    yield from expire(core, scope)
+
+
+def expire(core: Core, scope: Scope) -> Flow[None]:
+    """Let every approval that is asked for or given, but not used, lapse."""
+    waiting: list[Action] = yield Step(
+        lambda: core.journal.actions(scope.session_ids, statuses=WAITING, payloads=False)
+    )
+    for action in waiting:
+        to = Status.DROPPED if action.status is Status.HELD else Status.EXPIRED
+        try:
+            yield Step(core.journal.move, (action, to))
+        except LostRace:
+            continue  # it started just before the freeze: the drain waits for it
+
+
+def drain(core: Core, scope: Scope) -> Flow[None]:
+    """Wait for the actions under way, and settle those whose worker is gone or whose outcome is open."""
+    deadline = time.monotonic() + core.drain_timeout
+    while True:
+        running: list[Action] = yield Step(
+            lambda: core.journal.actions(scope.session_ids, statuses=[Status.EXECUTING], payloads=False)
+        )
+        late = time.monotonic() > deadline
+        for action in running:
+            if action.paused or late or is_abandoned(action, core.journal.worker):
+                full: Action = yield Step(core.journal.get, (action.id,))
+                yield from reconcile(core, full)
+        if not running:
+            break
+        yield Sleep(POLL)
+    doubtful: list[Action] = yield Step(
+        lambda: core.journal.actions(scope.session_ids, statuses=[Status.IN_DOUBT])
+    )
+    for action in doubtful:
+        yield from reconcile(core, action)
+
+
+def close(core: Core, scope: Scope) -> Flow[None]:
+    """Record how the sessions ended: rolled back, or stuck with something that a person must settle.
+
+    After a partial rollback a session returns to what it was.
+    """
+    for session_id in scope.session_ids:
+        known: SessionRecord | None = yield Step(core.journal.session, (session_id,))
+        if known is None or known.status is not SessionStatus.ROLLING_BACK:
+            continue
+        if _whole_under_way(known) and not scope.whole:
+            continue  # the greater rollback is still to be finished
+        left: list[Action] = yield Step(
+            lambda one=session_id: core.journal.actions([one], statuses=TO_UNDO, payloads=False)
+        )
+        hopeless = [a for a in left if a.status is Status.IN_DOUBT and a.reversal is Reversal.NONE]
+        to = SessionStatus.STUCK if len(left) > len(hopeless) else SessionStatus.ROLLED_BACK
+        was = _before(known)
+        if not scope.whole and was not in (SessionStatus.STUCK, SessionStatus.ROLLED_BACK):
+            to = was
+        yield Step(
+            lambda one=session_id, end=to: core.journal.set_session(one, end, expect=[SessionStatus.ROLLING_BACK])
+        )
+
+
+def _before(session: SessionRecord) -> SessionStatus:
+    if session.status is SessionStatus.ROLLING_BACK and session.scope:
+        return SessionStatus(session.scope["was"])
+    return session.status
+
+
+def _whole_under_way(session: SessionRecord) -> bool:
+    return session.status is SessionStatus.ROLLING_BACK and Scope.of(session).whole
