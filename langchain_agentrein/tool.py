@@ -25,7 +25,7 @@ from langchain_agentrein.calling import (
     root_message,
 )
 from langchain_agentrein.engine import Performed
-from langchain_agentrein.errors import ActionDenied, Refused, UnboundTool
+from langchain_agentrein.errors import ActionDenied, NotDone, Refused, UnboundTool
 from langchain_agentrein.face import Face
 from langchain_agentrein.flow import arun, run
 from langchain_agentrein.function import ToolOperation, is_async, is_sync, unrunnable
@@ -62,6 +62,10 @@ class ReversibleTool(Face):
                 return self._given(self._perform(prepared), options)
         except Refused as refusal:
             return self._refused(refusal, options)
+        except NotDone as refusal:
+            if self.inner is not None:
+                raise
+            return self._refused(refusal, options)
 
     async def arun(self, tool_input: str | dict[str, Any], *args: Any, **options: Any) -> Any:
         """Run the tool, once, without blocking the loop: what it is about to do is journaled first."""
@@ -81,6 +85,10 @@ class ReversibleTool(Face):
                 self._arm(prepared.op, visible, args, options, asynchronous=native)
                 return self._given(await self._aperform(prepared, native=native), options)
         except Refused as refusal:
+            return self._refused(refusal, options)
+        except NotDone as refusal:
+            if self.inner is not None:
+                raise
             return self._refused(refusal, options)
 
     def _run(self, **_: Any) -> Any:
@@ -233,8 +241,12 @@ class ReversibleTool(Face):
             content, artifact = content
         return _format_output(content, artifact, options.get("tool_call_id"), self.name, "success")
 
-    def _refused(self, refusal: Refused, options: Mapping[str, Any]) -> ToolMessage:
-        """A model is told; code that calls the tool by hand gets the exception."""
+    def _refused(self, refusal: Refused | NotDone, options: Mapping[str, Any]) -> ToolMessage:
+        """A model is told, and may do better; code that calls the tool by hand gets the exception.
+
+        So it is with what a connector's operation certainly did not do: a statement that does not
+        parse, a file that is not there. A function's exceptions stay its own.
+        """
         tool_call_id = options.get("tool_call_id")
         if not tool_call_id:
             raise refusal

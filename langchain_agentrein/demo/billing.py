@@ -16,7 +16,7 @@ from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.base import Toolkit
 
 
-class BooksDisagree(NotDone):
+class BooksDisagree(Exception):
     """Billing refused: the shop and the ledger do not say the same. Nothing was handed over."""
 
 
@@ -27,6 +27,9 @@ class HandOver(Operation):
     repeatable = True
 
     month: str = Field(description="YYYY-MM", pattern=r"^\d{4}-\d{2}$")
+
+    def fate(self, error: BaseException) -> type[NotDone] | None:
+        return NotDone if isinstance(error, BooksDisagree) else super().fate(error)
 
     def snapshot(self, api: Shop) -> Json:
         return _seen(api, self.month)

@@ -120,7 +120,10 @@ def main() -> None:
     rein = AgentRein(f"sqlite:///{HERE}/journal.db", backoff=0.01, on_orphans=wanted.get("on_orphans", "ask"))
     with saver.from_conn_string(f"{HERE}/checkpoints.db") as checkpointer:
         agent: Any = create_agent(
-            Scripted(turns=[turn] * 10), [book, charge], middleware=[rein.middleware()], checkpointer=checkpointer
+            Scripted(turns=[turn] * 10),
+            [book, charge],
+            middleware=[rein.middleware()],
+            checkpointer=checkpointer,
         )
         message: Any = {"messages": "book a and b"} if sys.argv[2] == "run" else None
         if len(sys.argv) > 3:

@@ -25,7 +25,9 @@ def call(session: str | SessionRecord = SESSION, key: str = "", **facts: Any) ->
     return Call(session=record, key=key, thread_id=record.thread_id, **facts)
 
 
-def do(rein: AgentRein, op: Operation, api: Any, session: str | SessionRecord = SESSION, **facts: Any) -> Action:
+def do(
+    rein: AgentRein, op: Operation, api: Any, session: str | SessionRecord = SESSION, **facts: Any
+) -> Action:
     """Perform one action; the action as it is recorded."""
     return performed(rein, op, api, session, **facts).action
 
@@ -84,7 +86,9 @@ class Elsewhere:
         self.process.join()
 
 
-def act(url: str, path: Path, ops: list[tuple[type[Operation], dict[str, Any], str]], options: dict[str, Any]) -> None:
+def act(
+    url: str, path: Path, ops: list[tuple[type[Operation], dict[str, Any], str]], options: dict[str, Any]
+) -> None:
     """In a process of its own: perform operations, one after the other."""
     world = World(path)
     with opened(url, world, **options) as rein:

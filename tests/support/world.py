@@ -27,8 +27,8 @@ from langchain_agentrein import (
     Reversal,
     Risk,
     Throttled,
-    Undone,
     UndoEffect,
+    Undone,
     Unknown,
 )
 
@@ -219,7 +219,9 @@ class Put(WorldOperation):
         if action.before is None:
             api.put(self.thing, None)
             return None
-        kept = action.before if action.undo_fields is None else {n: action.before[n] for n in action.undo_fields}
+        kept = (
+            action.before if action.undo_fields is None else {n: action.before[n] for n in action.undo_fields}
+        )
         api.put(self.thing, {**(api.get(self.thing) or {}), **kept})
         return None
 

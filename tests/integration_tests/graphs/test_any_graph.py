@@ -136,7 +136,9 @@ def test_a_fan_out_by_send(rein: AgentRein, hotel: Hotel) -> None:
         return {}
 
     builder.add_node("one", one)
-    builder.add_conditional_edges(START, lambda state: [Send("one", {"room": str(n)}) for n in range(4)], ["one"])
+    builder.add_conditional_edges(
+        START, lambda state: [Send("one", {"room": str(n)}) for n in range(4)], ["one"]
+    )
     graph = add_compensation(builder, rein=rein).compile(checkpointer=InMemorySaver())
 
     with pytest.raises(SessionFailed):
@@ -167,7 +169,9 @@ def test_an_interrupt_after_the_effect_runs_it_once(rein: AgentRein, hotel: Hote
 
 def test_an_agent_inside_a_tool_joins_the_session(rein: AgentRein, hotel: Hotel) -> None:
     inner = create_agent(
-        script(calls(("book", {"room": "inner"})), AIMessage("done")), [hotel.book], middleware=[rein.middleware()]
+        script(calls(("book", {"room": "inner"})), AIMessage("done")),
+        [hotel.book],
+        middleware=[rein.middleware()],
     )
 
     @reversible(read_only=True)

@@ -125,7 +125,10 @@ def test_effects_cut_off_from_their_messages_stop_the_run(tmp_path: Path, decisi
     assert told["asked"] == ["agentrein_orphans"]
     assert agent.world == ["book a"], "nothing ran on beside the orphan"
     agent.ends("resume", decision)
-    expected = {"approve": ["book a", "cancel a", "book a", "book b"], "reject": ["book a", "book a", "book b"]}
+    expected = {
+        "approve": ["book a", "cancel a", "book a", "book b"],
+        "reject": ["book a", "book a", "book b"],
+    }
     assert agent.world == expected[decision]
 
 

@@ -12,8 +12,18 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
-from langchain_agentrein import AgentRein, Operation, Reversal, ReversibleTool, Risk, SessionFailed, Status, UndoEffect
-from langchain_agentrein import reversible
+from langchain_agentrein import (
+    AgentRein,
+    NotDone,
+    Operation,
+    Reversal,
+    ReversibleTool,
+    Risk,
+    SessionFailed,
+    Status,
+    UndoEffect,
+    reversible,
+)
 from tests.support.agents import Declined, Hotel, calls, script
 
 GO = {"messages": "book the rooms"}
@@ -46,7 +56,9 @@ def test_a_failure_unwinds_in_reverse_and_raises(rein: AgentRein, hotel: Hotel) 
     error = fails(agent, GO, on("1"))
 
     started = [action.args["room"] for action in rein.actions(thread="1") if action.operation == "book"]
-    assert [line for line in hotel.log if line.startswith("cancel")] == [f"cancel {room}" for room in reversed(started)]
+    assert [line for line in hotel.log if line.startswith("cancel")] == [
+        f"cancel {room}" for room in reversed(started)
+    ]
     assert hotel.rooms == []
     assert isinstance(error.__cause__, Declined)
     assert error.error == {"type": "Declined", "message": "card declined"}
@@ -62,15 +74,23 @@ async def test_the_async_twin_does_the_same(rein: AgentRein, hotel: Hotel) -> No
         await agent.ainvoke(GO, on("1"))
 
     assert hotel.rooms == []
-    assert [str(action.status) for action in rein.actions(thread="1")] == ["compensated", "compensated", "failed"]
+    assert [str(action.status) for action in rein.actions(thread="1")] == [
+        "compensated",
+        "compensated",
+        "failed",
+    ]
 
 
 def test_after_a_failure_the_state_is_whole_and_the_next_message_works(rein: AgentRein, hotel: Hotel) -> None:
-    agent = agent_of(rein, hotel, BOOK_TWO, CHARGE, AIMessage("hello"), calls(("book", {"room": "z"})), AIMessage("ok"))
+    agent = agent_of(
+        rein, hotel, BOOK_TWO, CHARGE, AIMessage("hello"), calls(("book", {"room": "z"})), AIMessage("ok")
+    )
     fails(agent, GO, on("1"))
 
     messages = agent.get_state(on("1")).values["messages"]
-    asked = {call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls}
+    asked = {
+        call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls
+    }
     assert asked == {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     assert "card declined" in messages[-1].content and "2 compensated" in messages[-1].content
 
@@ -103,7 +123,9 @@ def test_a_failure_leaves_completed_turns_alone(rein: AgentRein, hotel: Hotel) -
 
 
 def test_parallel_siblings_end_before_the_walk(rein: AgentRein, hotel: Hotel) -> None:
-    agent = agent_of(rein, hotel, calls(("charge", {"amount": 1}), ("book", {"room": "a"}), ("book", {"room": "b"})))
+    agent = agent_of(
+        rein, hotel, calls(("charge", {"amount": 1}), ("book", {"room": "a"}), ("book", {"room": "b"}))
+    )
 
     fails(agent, GO, on("1"))
 
@@ -281,7 +303,9 @@ def test_far_reaching_undos_are_asked_once_for_the_whole_plan(rein: AgentRein, h
     out = agent.invoke(GO, on("1"))
 
     [interrupt] = out["__interrupt__"]
-    assert "2 undo, 2 ask" in interrupt.value["action_requests"][0]["description"].replace("2 ask, 2 undo", "2 undo, 2 ask")
+    assert "2 undo, 2 ask" in interrupt.value["action_requests"][0]["description"].replace(
+        "2 ask, 2 undo", "2 undo, 2 ask"
+    )
     assert not any(line.startswith("correction") for line in hotel.log)
     error = fails(agent, Command(resume={"decisions": [{"type": "approve"}]}), on("1"))
     assert sum(line.startswith("correction") for line in hotel.log) == 2
@@ -364,3 +388,31 @@ def test_a_stuck_undo_is_asked_about_and_tried_again(rein: AgentRein, hotel: Hot
 
     assert hotel.log[-1] == "undone"
     assert hotel.log.count("undone") == 1
+
+
+class Refusing(Operation):
+    """Ask a service that says no."""
+
+    name, risk, reversal = "refusing.ask", Risk.LOW, Reversal.EXACT
+
+    def do(self, api: Any, action: Any) -> Any:
+        raise NotDone("no such customer; ask for another one")
+
+    def undo(self, api: Any, action: Any) -> None:
+        raise AssertionError("nothing to undo")
+
+
+def test_what_an_operation_refuses_is_an_answer_for_the_model(rein: AgentRein, hotel: Hotel) -> None:
+    refusing = ReversibleTool.of_operation(Refusing, None)
+    agent = agent_of(
+        rein, hotel, BOOK_TWO, calls(("refusing_ask", {})), AIMessage("fine"), tools=[hotel.book, refusing]
+    )
+
+    out = agent.invoke(GO, on("1"))
+
+    assert out["messages"][-1].content == "fine"
+    assert "no such customer" in out["messages"][-2].content and out["messages"][-2].status == "error"
+    assert sorted(hotel.rooms) == ["a", "b"]
+    [bound] = rein.tools(refusing)
+    with pytest.raises(NotDone), rein.session(intent="by hand"):
+        bound.invoke({})

@@ -59,7 +59,9 @@ def tool_messages(out: Any) -> list[ToolMessage]:
     return [message for message in out["messages"] if isinstance(message, ToolMessage)]
 
 
-MIXED = calls(("book", {"room": "a"}), ("book", {"room": "vip"}), ("book", {"room": "vip"}), text="Book them all.")
+MIXED = calls(
+    ("book", {"room": "a"}), ("book", {"room": "vip"}), ("book", {"room": "vip"}), text="Book them all."
+)
 
 
 def test_it_asks_once_for_all_gated_calls_and_nothing_ran_before(asking: AgentRein, hotel: Hotel) -> None:
@@ -70,7 +72,10 @@ def test_it_asks_once_for_all_gated_calls_and_nothing_ran_before(asking: AgentRe
     [interrupt] = out["__interrupt__"]
     requests, configs = interrupt.value["action_requests"], interrupt.value["review_configs"]
     assert [request["args"] for request in requests] == [{"room": "vip"}, {"room": "vip"}]
-    assert configs[0] == {"action_name": "book", "allowed_decisions": ["approve", "edit", "reject", "respond"]}
+    assert configs[0] == {
+        "action_name": "book",
+        "allowed_decisions": ["approve", "edit", "reject", "respond"],
+    }
     for word in ("medium risk", "can be undone in meaning", "Book them all.", "book the rooms"):
         assert word in requests[0]["description"]
     assert hotel.log == []
@@ -79,7 +84,11 @@ def test_it_asks_once_for_all_gated_calls_and_nothing_ran_before(asking: AgentRe
 
     assert sorted(hotel.rooms) == ["a", "vip"]
     assert any("one is enough" in message.content for message in tool_messages(out))
-    approved = [action for action in asking.actions(thread="1") if action.approval and action.status is Status.EXECUTED]
+    approved = [
+        action
+        for action in asking.actions(thread="1")
+        if action.approval and action.status is Status.EXECUTED
+    ]
     assert approved[0].approval is not None and approved[0].approval.by == "ana"
 
 
@@ -90,7 +99,9 @@ async def test_async(asking: AgentRein, hotel: Hotel) -> None:
     assert sorted(hotel.rooms) == ["a", "vip", "vip"]
 
 
-def test_an_edit_runs_with_the_persons_arguments_and_the_model_is_told(asking: AgentRein, hotel: Hotel) -> None:
+def test_an_edit_runs_with_the_persons_arguments_and_the_model_is_told(
+    asking: AgentRein, hotel: Hotel
+) -> None:
     agent = agent_of(asking, hotel, calls(("book", {"room": "vip"})), AIMessage("done"))
     agent.invoke(GO, on("1"))
 
@@ -153,7 +164,9 @@ def test_an_answer_that_does_not_fit_can_be_given_again(
 
 def test_a_verdict_cannot_flip_on_resume(tmp_path: Path, hotel: Hotel) -> None:
     asks = [True]
-    rein = AgentRein(f"sqlite:///{tmp_path}/j.db", rules=[ApprovalRule("book", "ask", when=lambda action: asks[0])])
+    rein = AgentRein(
+        f"sqlite:///{tmp_path}/j.db", rules=[ApprovalRule("book", "ask", when=lambda action: asks[0])]
+    )
     agent = agent_of(rein, hotel, calls(("book", {"room": "vip"})), AIMessage("done"))
     agent.invoke(GO, on("1"))
     asks[0] = False
@@ -197,7 +210,9 @@ def test_an_approval_for_one_room_does_not_book_another(asking: AgentRein, hotel
     def other_room(request: Any) -> Any:
         return request.override(tool_call={**request.tool_call, "args": {"room": "presidential"}})
 
-    agent = agent_of(asking, hotel, calls(("book", {"room": "vip"})), AIMessage("done"), extra=[Swapper(other_room)])
+    agent = agent_of(
+        asking, hotel, calls(("book", {"room": "vip"})), AIMessage("done"), extra=[Swapper(other_room)]
+    )
     agent.invoke(GO, on("1"))
 
     out = agent.invoke(resume(APPROVE), on("1"))
@@ -211,9 +226,13 @@ def test_a_swapped_tool_still_meets_the_executor(tmp_path: Path, hotel: Hotel) -
 
     def charge_instead(request: Any) -> Any:
         other = next(one for one in request.runtime.tools if one.name == "charge")
-        return request.override(tool=other, tool_call={**request.tool_call, "name": "charge", "args": {"amount": 9}})
+        return request.override(
+            tool=other, tool_call={**request.tool_call, "name": "charge", "args": {"amount": 9}}
+        )
 
-    agent = agent_of(rein, hotel, calls(("book", {"room": "a"})), AIMessage("done"), extra=[Swapper(charge_instead)])
+    agent = agent_of(
+        rein, hotel, calls(("book", {"room": "a"})), AIMessage("done"), extra=[Swapper(charge_instead)]
+    )
 
     agent.invoke(GO, on("1"))
 
@@ -228,7 +247,8 @@ def test_per_call_asks_for_each_as_it_starts(asking: AgentRein, hotel: Hotel) ->
     interrupts = out["__interrupt__"]
     assert [interrupt.value["type"] for interrupt in interrupts] == ["tool_approval"] * 2
     agent.invoke(
-        Command(resume={interrupts[0].id: APPROVE, interrupts[1].id: {"type": "reject", "message": "no"}}), on("1")
+        Command(resume={interrupts[0].id: APPROVE, interrupts[1].id: {"type": "reject", "message": "no"}}),
+        on("1"),
     )
     assert sorted(hotel.rooms) == ["a", "vip"]
 
@@ -321,13 +341,13 @@ def test_without_a_gate_a_plain_tool_node_refuses(asking: AgentRein, hotel: Hote
 
 def test_an_approval_from_outside_lets_the_same_call_run_once(asking: AgentRein, hotel: Hotel) -> None:
     [book] = asking.tools(hotel.book)
-    graph = plain_graph(asking, hotel, calls(("book", {"room": "vip"})), AIMessage("no"), AIMessage("yes"), gate=False)
+    graph = plain_graph(
+        asking, hotel, calls(("book", {"room": "vip"})), AIMessage("no"), AIMessage("yes"), gate=False
+    )
     graph.invoke({"messages": [("user", "book")]}, on("1"))
     [action] = asking.actions(thread="1")
     asking.approve(action.id, by="ana")
-    before = next(
-        snapshot for snapshot in graph.get_state_history(on("1")) if snapshot.next == ("tools",)
-    )
+    before = next(snapshot for snapshot in graph.get_state_history(on("1")) if snapshot.next == ("tools",))
 
     graph.invoke(None, before.config)
 
