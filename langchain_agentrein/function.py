@@ -231,8 +231,6 @@ def _replaced(inner: BaseTool, run: Callable[..., Any], arun: Callable[..., Any]
 
 
 def _awaits(hook: Hook | None) -> bool:
-    while isinstance(hook, functools.partial):
-        hook = hook.func
     return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__)
 
 

@@ -13,7 +13,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ToolRetryMiddleware
 from langchain_core.messages import AnyMessage, ToolMessage
-from langchain_core.tools import tool
+from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.func import entrypoint, task
@@ -238,14 +238,14 @@ def test_a_tool_that_calls_tools_acts_once_over_a_resume(rein: AgentRein, world:
     both = outer.bound(rein)
 
     def node(state: State) -> Any:
-        done = [both.invoke({"n": 1}), inner.invoke({"n": 1})]
+        done = [both.invoke({"n": 1}), inner.invoke({"n": 7})]
         return {"results": [*done, interrupt("really?")]}
 
     graph = graph_of(("node", node))
     graph.invoke({"messages": [("user", "do it")]}, CONFIG)
     result = graph.invoke(Command(resume="yes"), CONFIG)
-    assert world.ran == ["outer 1", 1, 1, 1]
-    assert result["results"] == ["acted 1 acted 1", "acted 1", "yes"]
+    assert world.ran == ["outer 1", 1, 1, 7]
+    assert result["results"] == ["acted 1 acted 1", "acted 7", "yes"]
     assert len({action.session_id for action in rein.actions(thread="t")}) == 1
 
 
@@ -439,6 +439,41 @@ def test_an_agent_inside_a_tool_joins_the_session(rein: AgentRein, world: World)
     assert [action.operation for action in rein.actions(thread="t")].count("act") == 2
     assert rein.rollback(thread="t").complete
     assert sorted(world.undone) == [1, 2]
+
+
+def test_an_agent_inside_a_tool_joins_the_session_without_the_middleware_too(rein: AgentRein, world: World) -> None:
+    inner = create_agent(scripted_model(says("", ("act", {"n": 2})), says("inner done")), rein.tools(world.tool()))
+
+    @reversible(undo=nothing)
+    def delegate() -> str:
+        """Delegate."""
+        return str(inner.invoke({"messages": [("user", "more")]})["messages"][-1].text)
+
+    model = scripted_model(says("", ("delegate", {})), says("done"))
+    outer = create_agent(model, rein.tools(delegate), checkpointer=InMemorySaver())
+    outer.invoke({"messages": [("user", "do it")]}, CONFIG)
+    assert [session.goal for session in rein.sessions()] == ["do it"]
+    assert [action.operation for action in rein.actions(thread="t")] == ["delegate", "act"]
+
+
+def test_a_forged_injected_argument_does_not_confuse_the_gate(rein: AgentRein) -> None:
+    ran: list[Any] = []
+
+    @reversible
+    def act(n: int, tool_call_id: Annotated[str, InjectedToolCallId]) -> str:
+        """Act, for good."""
+        ran.append((n, tool_call_id))
+        return "acted"
+
+    model = scripted_model(says("", ("act", {"n": 1, "tool_call_id": "forged"})), says("done"))
+    agent = create_agent(model, [act], middleware=[rein.middleware()], checkpointer=InMemorySaver())
+    agent.invoke({"messages": [("user", "do it")]}, CONFIG)
+    agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), CONFIG)
+    [action] = rein.actions(thread="t")
+    assert (action.status, action.args) == (Status.EXECUTED, {"n": 1})
+    [(n, tool_call_id)] = ran
+    assert n == 1
+    assert tool_call_id == action.tool_call_id
 
 
 def test_a_failure_of_an_agent_inside_a_tool_is_undone_by_the_opener(rein: AgentRein, world: World) -> None:

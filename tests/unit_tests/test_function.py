@@ -133,6 +133,14 @@ def async_by_partial(desk: Desk) -> ReversibleTool:
     return reversible(desk.put, undo=desk.undo, snapshot=snapshot, observe=desk.observe)
 
 
+def async_by_object(desk: Desk) -> ReversibleTool:
+    class Look:
+        async def __call__(self, **args: Any) -> Any:
+            return desk.snapshot(**args)
+
+    return reversible(desk.put, undo=desk.undo, snapshot=Look(), observe=desk.observe)
+
+
 SPELLINGS: list[Callable[[Desk], ReversibleTool]] = [
     bare,
     with_arguments,
@@ -141,6 +149,7 @@ SPELLINGS: list[Callable[[Desk], ReversibleTool]] = [
     with_async_hooks,
     all_async,
     async_by_partial,
+    async_by_object,
 ]
 
 
