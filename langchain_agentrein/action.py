@@ -59,9 +59,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     _S.EXECUTING: frozenset({_S.EXECUTED, _S.FAILED, _S.IN_DOUBT}),
     _S.IN_DOUBT: frozenset({_S.EXECUTED, _S.FAILED}),
     _S.EXECUTED: frozenset({_S.COMPENSATING}),
-    _S.COMPENSATING: frozenset(
-        {_S.RESTORED, _S.COMPENSATED, _S.IRREVERSIBLE, _S.CONFLICT, _S.STUCK}
-    ),
+    _S.COMPENSATING: frozenset({_S.RESTORED, _S.COMPENSATED, _S.IRREVERSIBLE, _S.CONFLICT, _S.STUCK}),
     _S.CONFLICT: frozenset({_S.COMPENSATING}),
     _S.STUCK: frozenset({_S.COMPENSATING}),
     _S.DENIED: frozenset(),
@@ -248,6 +246,8 @@ class Action:
     """Salted digest of the operation's name and `args`: what an approval is bound to."""
     undo_fields: tuple[str, ...] | None = None
     """During an undo after a conflict: the observed fields that may be restored; `None`: all."""
+    undo_forced: bool = False
+    """During an undo: a person said that what others changed since may be overwritten."""
 
     @property
     def key(self) -> str:

@@ -50,7 +50,9 @@ class Undoing:
     class Fenced(LostRace):
         """The claim was lost before the undo began."""
 
-    def __init__(self, core: Core, op: Operation, action: Action, on_conflict: OnConflict, resumed: bool) -> None:
+    def __init__(
+        self, core: Core, op: Operation, action: Action, on_conflict: OnConflict, resumed: bool
+    ) -> None:
         self.core, self.op, self.action = core, op, action
         self.on_conflict, self.resumed = on_conflict, resumed
         self.undone: Undone | None = None
@@ -94,8 +96,11 @@ class Undoing:
         if action.undo.approved_by is None and (why_ask := needs_approval(op, op.undo_assessment())):
             return Ended(Status.STUCK, error=f"{AWAITING_APPROVAL}: {why_ask}")
         if not (yield Step(self.core.journal.holds, (action,))):
-            raise self.Fenced(action.id, str(action.status), "undone", "its lease has passed, and it was taken over")
-        self.undone = _undone((yield Step(op.undo, (api, action.with_(undo_fields=self._fields)), effect=True)))
+            raise self.Fenced(
+                action.id, str(action.status), "undone", "its lease has passed, and it was taken over"
+            )
+        asked = action.with_(undo_fields=self._fields, undo_forced=self.on_conflict == "force")
+        self.undone = _undone((yield Step(op.undo, (api, asked), effect=True)))
         return (yield from self._look_back(api, self.undone))
 
     def _look(self, api: Any) -> Flow[Comparison]:

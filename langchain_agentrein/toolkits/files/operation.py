@@ -164,12 +164,12 @@ class FileOperation(Operation):
             restored.append(place)
             if now == seen(was):
                 continue
-            if now != then:
+            if now != then and not action.undo_forced:
                 raise Conflict(f"somebody changed {place} just now")
             if was is None:
                 remove(root, place)
             else:
-                put_back(root, place, before["was"], action.key, replace=then is not None)
+                put_back(root, place, before["was"], action.key, replace=now is not None)
         return [
             line for place in restored for line in residue(place, before["was"][place], look(root, place))
         ]

@@ -133,7 +133,7 @@ class SqlExecute(Operation):
         Raises:
             Conflict: Somebody changed what would be overwritten. Nothing changed.
         """
-        return restore(database_of(api), action.before, action.undo_fields)
+        return restore(database_of(api), action.before, action.undo_fields, forced=action.undo_forced)
 
 
 def receipt_of(before: Json) -> Json:

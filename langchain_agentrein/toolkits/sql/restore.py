@@ -22,12 +22,15 @@ from langchain_agentrein.toolkits.sql.order import parents_first
 from langchain_agentrein.toolkits.sql.rows import ROWID, Rows, Values
 
 
-def restore(database: Database, before: Json, fields: Sequence[str] | None) -> list[str]:
+def restore(
+    database: Database, before: Json, fields: Sequence[str] | None, *, forced: bool = False
+) -> list[str]:
     """Put back what the action changed, where it still is as the action left it.
 
     Args:
         before: The snapshot.
         fields: The fields that may be restored; `None`: all.
+        forced: Overwrite what others changed since.
     Returns:
         What stays, one sentence each.
     Raises:
@@ -37,7 +40,7 @@ def restore(database: Database, before: Json, fields: Sequence[str] | None) -> l
     for attempt in range(database.tries):
         try:
             with database.writing() as connection:
-                residue = _Restore(database, connection, before, fields).run()
+                residue = _Restore(database, connection, before, fields, forced=forced).run()
                 connection.commit()
                 return residue
         except IntegrityError as error:
@@ -74,8 +77,15 @@ class _Plan:
 
 class _Restore:
     def __init__(
-        self, database: Database, connection: Connection, before: Json, fields: Sequence[str] | None
+        self,
+        database: Database,
+        connection: Connection,
+        before: Json,
+        fields: Sequence[str] | None,
+        *,
+        forced: bool,
     ) -> None:
+        self.forced = forced
         self.database, self.connection, self.before = database, connection, before
         self.fields = None if fields is None else frozenset(fields)
         self.rows = Rows(database, connection)
@@ -120,7 +130,9 @@ class _Restore:
             for name in was:
                 if (self.fields is not None and name not in self.fields) or now.get(name, _GONE) == was[name]:
                     continue
-                if now.get(name, _GONE) != left[name]:
+                # Forced, a changed row is overwritten; what is gone altogether cannot be.
+                overwritten = self.forced and name in now and (change.updated or change.before is None)
+                if now.get(name, _GONE) != left[name] and not overwritten:
                     moved.append(
                         f"{name} was changed since" if name in now else f"{change.name} was deleted since"
                     )
