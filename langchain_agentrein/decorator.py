@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias, overload
 
 from langchain_core.tools import BaseTool
 from langchain_core.tools import tool as make_tool
@@ -13,9 +14,44 @@ from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.function import Hook, Hooks, declare
 from langchain_agentrein.tool import ReversibleTool
 
+Wrappable: TypeAlias = Callable[..., Any] | BaseTool
+"""What can be made reversible: a function, sync or async, or any tool."""
+
+
+@overload
+def reversible(
+    target: Wrappable,
+    *,
+    undo: Hook | None = ...,
+    snapshot: Hook | None = ...,
+    probe: Hook | None = ...,
+    observe: Hook | None = ...,
+    risk: Risk | None = ...,
+    reversal: Reversal | None = ...,
+    read_only: bool = ...,
+    not_done: tuple[type[BaseException], ...] = ...,
+    version: int = ...,
+) -> ReversibleTool: ...
+
+
+@overload
+def reversible(
+    target: None = None,
+    *,
+    undo: Hook | None = ...,
+    snapshot: Hook | None = ...,
+    probe: Hook | None = ...,
+    observe: Hook | None = ...,
+    risk: Risk | None = ...,
+    reversal: Reversal | None = ...,
+    read_only: bool = ...,
+    not_done: tuple[type[BaseException], ...] = ...,
+    version: int = ...,
+) -> Callable[[Wrappable], ReversibleTool]: ...
+
 
 def reversible(
-    target: Any = None,
+    target: Wrappable | None = None,
     *,
     undo: Hook | None = None,
     snapshot: Hook | None = None,
@@ -26,7 +62,7 @@ def reversible(
     read_only: bool = False,
     not_done: tuple[type[BaseException], ...] = (),
     version: int = 1,
-) -> Any:
+) -> ReversibleTool | Callable[[Wrappable], ReversibleTool]:
     """Make a function, or any `BaseTool`, a tool whose calls can be undone.
 
         @reversible(undo=lambda action: api.cancel(action.receipt["id"]))
@@ -62,7 +98,7 @@ def reversible(
         )
     module = _caller()
 
-    def wrap(given: Any) -> ReversibleTool:
+    def wrap(given: Wrappable) -> ReversibleTool:
         if isinstance(given, ReversibleTool):
             raise ConfigError(f"{given.name} is reversible already")
         if not isinstance(given, BaseTool) and not callable(given):

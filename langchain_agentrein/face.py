@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import ArgsSchema, BaseTool
@@ -22,6 +22,8 @@ from langchain_agentrein.tool_schema import (
     injection_schema,
     operation_schema,
 )
+
+H = TypeVar("H", bound=Hook)
 
 
 class Face(BaseTool):
@@ -71,22 +73,22 @@ class Face(BaseTool):
 
     # -- declaring the reverse beside the forward --------------------------------------------------
 
-    def undo(self, hook: Hook) -> Hook:
+    def undo(self, hook: H) -> H:
         """Declare the undo: `@book.undo def cancel(action): ...`."""
         self._hooks.undo = hook
         return hook
 
-    def snapshot(self, hook: Hook) -> Hook:
+    def snapshot(self, hook: H) -> H:
         """Declare what is looked at before: `@book.snapshot def look(**args): ...`."""
         self._hooks.snapshot = hook
         return hook
 
-    def probe(self, hook: Hook) -> Hook:
+    def probe(self, hook: H) -> H:
         """Declare how to tell whether it happened: `@book.probe def find(action): ...`."""
         self._hooks.probe = hook
         return hook
 
-    def observe(self, hook: Hook) -> Hook:
+    def observe(self, hook: H) -> H:
         """Declare how to look at what it changed: `@book.observe def see(action): ...`."""
         self._hooks.observe = hook
         return hook

@@ -160,7 +160,7 @@ class ToolOperation(Operation):
         return self._shown[0] if self._shown else value
 
     def fate(self, error: BaseException) -> type[NotDone] | None:
-        """Not done before the function began, when its error says so, or when there was no function at all."""
+        """Not done before the function began, when its error says so, or when there was none at all."""
         error = error.__cause__ or error if isinstance(error, Reported) else error
         if not self._started or isinstance(error, self.hooks.not_done) or _unimplemented(error):
             return type(error) if isinstance(error, NotDone) else NotDone

@@ -80,7 +80,11 @@ def call_schema(inner: BaseTool, *, rationale: bool) -> ArgsSchema:
         fields: dict[str, Any] = {name: (info.annotation, info) for name, info in shown.model_fields.items()}
         config = ConfigDict(arbitrary_types_allowed=True)
         asking: type[BaseModel] = create_model(
-            shown.__name__, __config__=config, __doc__=shown.__doc__, **fields, **{RATIONALE: _rationale_field()}
+            shown.__name__,
+            __config__=config,
+            __doc__=shown.__doc__,
+            **fields,
+            **{RATIONALE: _rationale_field()},
         )
         return asking
     schema: Mapping[str, Any] = shown if isinstance(shown, Mapping) else shown.schema()

@@ -33,7 +33,9 @@ def watched() -> Iterator[BlockBuster]:
 
 
 def sync_tool() -> ReversibleTool:
-    @reversible(undo=nothing, snapshot=lambda **args: time.sleep(0.01), observe=lambda action: time.sleep(0.01))
+    @reversible(
+        undo=nothing, snapshot=lambda **args: time.sleep(0.01), observe=lambda action: time.sleep(0.01)
+    )
     def act(n: int) -> int:
         """Act."""
         time.sleep(0.01)
@@ -137,7 +139,9 @@ async def test_siblings_that_langgraph_cancels_keep_their_receipts(rein: AgentRe
         raise ValueError("broken")
 
     agent = create_agent(
-        scripted_model(says("", ("act", {"n": 1}), ("fail", {}))), rein.tools(act, fail), checkpointer=InMemorySaver()
+        scripted_model(says("", ("act", {"n": 1}), ("fail", {}))),
+        rein.tools(act, fail),
+        checkpointer=InMemorySaver(),
     )
     with pytest.raises(ValueError, match="broken"):
         await agent.ainvoke({"messages": [("user", "do it")]}, {"configurable": {"thread_id": "t"}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import operator
 import warnings
 from collections.abc import Iterator
@@ -25,9 +26,11 @@ from typing_extensions import TypedDict
 from langchain_agentrein import (
     AgentRein,
     Happened,
+    InDoubt,
     NotDone,
     NotHappened,
     ReversibleTool,
+    SessionFailed,
     Status,
     UnboundTool,
     Unknown,
@@ -99,7 +102,9 @@ def graph_of(*nodes: tuple[str, Any], saver: Any = None, **options: Any) -> Any:
     builder = StateGraph(State)
     for name, node in nodes:
         builder.add_node(name, node, **options)
-    for before, after in zip([START, *(name for name, _ in nodes)], [*(name for name, _ in nodes), END], strict=True):
+    for before, after in zip(
+        [START, *(name for name, _ in nodes)], [*(name for name, _ in nodes), END], strict=True
+    ):
         builder.add_edge(before, after)
     return builder.compile(checkpointer=saver or InMemorySaver())
 
@@ -184,7 +189,9 @@ async def test_a_tool_that_pauses_itself_acts_once(rein: AgentRein, awaited: boo
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-async def test_a_functional_workflow_acts_once_for_each_call(rein: AgentRein, world: World, kind: str) -> None:
+async def test_a_functional_workflow_acts_once_for_each_call(
+    rein: AgentRein, world: World, kind: str
+) -> None:
     act = world.tool().bound(rein)
 
     @task
@@ -262,7 +269,9 @@ def test_a_node_that_is_retried_acts_once(rein: AgentRein, world: World) -> None
             raise ConnectionError("flaky")
         return {"results": done}
 
-    graph = graph_of(("node", node), retry_policy=RetryPolicy(initial_interval=0.01, max_attempts=3, jitter=False))
+    graph = graph_of(
+        ("node", node), retry_policy=RetryPolicy(initial_interval=0.01, max_attempts=3, jitter=False)
+    )
     result = graph.invoke({"messages": [("user", "do it")]}, CONFIG)
     assert len(tries) == 3
     assert world.ran == [1, 1]
@@ -301,10 +310,8 @@ def test_a_retry_middleware_does_again_only_what_was_not_done(
     )
     if place == "outside" and times > 1:
         times = 1  # ours catches first, so that siblings finish; there is nothing left to retry
-    try:
+    with contextlib.suppress(InDoubt, SessionFailed):
         agent.invoke({"messages": [("user", "do it")]})
-    except Exception as failed:
-        assert "act" in str(failed)
     assert len(world.ran) == times
 
 
@@ -318,7 +325,9 @@ def test_the_reply_to_a_retried_call_is_the_one_of_the_try_that_worked(rein: Age
         return "calm"
 
     act = world.tool().bound(rein)
-    graph = graph_of(("first", ToolNode([act], handle_tool_errors=True)), ("calm", lambda state: calm.invoke({}) and {}))
+    graph = graph_of(
+        ("first", ToolNode([act], handle_tool_errors=True)), ("calm", lambda state: calm.invoke({}) and {})
+    )
     graph.invoke(go(("act", {"n": 1})), CONFIG)
     second = graph_of(("again", ToolNode([act])))
     result = second.invoke({"messages": graph.get_state(CONFIG).values["messages"][:2]}, CONFIG)
@@ -397,7 +406,9 @@ def test_a_fan_out_acts_once_for_each_branch(rein: AgentRein, world: World) -> N
 
     builder = StateGraph(State)
     builder.add_node("branch", branch)
-    builder.add_conditional_edges(START, lambda state: [Send("branch", {"item": n}) for n in (1, 2, 2)], ["branch"])
+    builder.add_conditional_edges(
+        START, lambda state: [Send("branch", {"item": n}) for n in (1, 2, 2)], ["branch"]
+    )
     graph = builder.compile(checkpointer=InMemorySaver())
     graph.invoke({"messages": [("user", "do it")]}, CONFIG)
     waiting = [one.id for one in graph.get_state(CONFIG).interrupts]
@@ -408,7 +419,9 @@ def test_a_fan_out_acts_once_for_each_branch(rein: AgentRein, world: World) -> N
 
 def test_equal_calls_of_one_message_both_run_and_are_both_undone(rein: AgentRein, world: World) -> None:
     model = scripted_model(says("", ("act", {"n": 1}), ("act", {"n": 1})), says("done"))
-    agent = create_agent(model, rein.tools(world.tool()), middleware=[rein.middleware()], checkpointer=InMemorySaver())
+    agent = create_agent(
+        model, rein.tools(world.tool()), middleware=[rein.middleware()], checkpointer=InMemorySaver()
+    )
     agent.invoke({"messages": [("user", "do it")]}, CONFIG)
     assert world.ran == [1, 1]
     assert rein.rollback(thread="t").complete
@@ -441,8 +454,12 @@ def test_an_agent_inside_a_tool_joins_the_session(rein: AgentRein, world: World)
     assert sorted(world.undone) == [1, 2]
 
 
-def test_an_agent_inside_a_tool_joins_the_session_without_the_middleware_too(rein: AgentRein, world: World) -> None:
-    inner = create_agent(scripted_model(says("", ("act", {"n": 2})), says("inner done")), rein.tools(world.tool()))
+def test_an_agent_inside_a_tool_joins_the_session_without_the_middleware_too(
+    rein: AgentRein, world: World
+) -> None:
+    inner = create_agent(
+        scripted_model(says("", ("act", {"n": 2})), says("inner done")), rein.tools(world.tool())
+    )
 
     @reversible(undo=nothing)
     def delegate() -> str:
@@ -496,7 +513,10 @@ def test_a_failure_of_an_agent_inside_a_tool_is_undone_by_the_opener(rein: Agent
 
     model = scripted_model(says("", ("act", {"n": 1})), says("", ("delegate", {})))
     outer = create_agent(
-        model, rein.tools(world.tool(), delegate), middleware=[rein.middleware()], checkpointer=InMemorySaver()
+        model,
+        rein.tools(world.tool(), delegate),
+        middleware=[rein.middleware()],
+        checkpointer=InMemorySaver(),
     )
     with pytest.raises(Exception, match="broken"):
         outer.invoke({"messages": [("user", "do it")]}, CONFIG)
@@ -507,7 +527,9 @@ def test_a_failure_of_an_agent_inside_a_tool_is_undone_by_the_opener(rein: Agent
 
 def test_a_subgraph_as_a_node_shares_the_session_and_acts_once(rein: AgentRein, world: World) -> None:
     agent = create_agent(scripted_model(says("", ("act", {"n": 1})), says("done")), rein.tools(world.tool()))
-    graph = graph_of(("agent", agent), ("act", lambda state: world.tool().bound(rein).invoke({"n": 2}) and {}))
+    graph = graph_of(
+        ("agent", agent), ("act", lambda state: world.tool().bound(rein).invoke({"n": 2}) and {})
+    )
     graph.invoke({"messages": [("user", "do it")]}, CONFIG)
     assert world.ran == [1, 2]
     [session] = rein.sessions()
@@ -525,7 +547,9 @@ def test_a_session_that_is_open_around_a_graph_is_joined(rein: AgentRein, world:
 
 def test_two_messages_of_a_thread_are_two_sessions(rein: AgentRein, world: World) -> None:
     model = scripted_model(says("", ("act", {"n": 1})), says("a"), says("", ("act", {"n": 1})), says("b"))
-    agent = create_agent(model, rein.tools(world.tool()), middleware=[rein.middleware()], checkpointer=InMemorySaver())
+    agent = create_agent(
+        model, rein.tools(world.tool()), middleware=[rein.middleware()], checkpointer=InMemorySaver()
+    )
     agent.invoke({"messages": [("user", "first")]}, CONFIG)
     agent.invoke({"messages": [("user", "second")]}, CONFIG)
     assert world.ran == [1, 1]
@@ -540,16 +564,18 @@ def test_two_messages_of_a_thread_are_two_sessions(rein: AgentRein, world: World
 def test_the_first_call_in_a_graph_that_nothing_unwinds_warns_once(rein: AgentRein, world: World) -> None:
     rein.unwinds = False
     graph = graph_of(("tools", ToolNode([world.tool().bound(rein)])))
-    with pytest.warns(UserWarning, match="nothing unwinds") as caught:
+    with pytest.warns(UserWarning, match="nothing unwinds"):
         graph.invoke(go(("act", {"n": 1})), CONFIG)
-        graph.invoke(go(("act", {"n": 2})), {"configurable": {"thread_id": "u"}})
-    assert len([one for one in caught if "nothing unwinds" in str(one.message)]) == 1
+    graph.invoke(go(("act", {"n": 2})), {"configurable": {"thread_id": "u"}})  # warnings are errors here
+    assert world.ran == [1, 2]
 
 
 def test_what_the_middleware_or_a_session_unwinds_does_not_warn(rein: AgentRein, world: World) -> None:
     rein.unwinds = False
     agent = create_agent(
-        scripted_model(says("", ("act", {"n": 1})), says("done")), [world.tool()], middleware=[rein.middleware()]
+        scripted_model(says("", ("act", {"n": 1})), says("done")),
+        [world.tool()],
+        middleware=[rein.middleware()],
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -561,7 +587,9 @@ def test_what_the_middleware_or_a_session_unwinds_does_not_warn(rein: AgentRein,
 def test_an_unbound_tool_binds_through_the_middleware_and_not_without(rein: AgentRein, world: World) -> None:
     def agent(*middleware: Any) -> Any:
         return create_agent(
-            scripted_model(says("", ("act", {"n": 1})), says("done")), [world.tool()], middleware=list(middleware)
+            scripted_model(says("", ("act", {"n": 1})), says("done")),
+            [world.tool()],
+            middleware=list(middleware),
         )
 
     with pytest.raises(UnboundTool):
@@ -630,4 +658,8 @@ def test_a_rationale_reaches_the_journal_and_not_the_tool(rein: AgentRein, world
         agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), CONFIG)
     [action] = rein.actions(thread="t")
     assert world.ran == [1]
-    assert (action.args, action.intent.text, action.intent.source) == ({"n": 1}, "the guest is ill", "rationale")
+    assert (action.args, action.intent.text, action.intent.source) == (
+        {"n": 1},
+        "the guest is ill",
+        "rationale",
+    )

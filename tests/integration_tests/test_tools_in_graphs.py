@@ -17,6 +17,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph, add_messages
 from langgraph.prebuilt import ToolNode
 from langgraph.store.memory import InMemoryStore
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from langchain_agentrein import AgentRein, reversible
@@ -45,7 +46,7 @@ class AgentStateWithN(AgentState[Any]):
 class Seeing(ScriptedModel):
     """A model that reads the schemas it is given, as every real one does."""
 
-    schemas: list[Any] = []
+    schemas: list[Any] = Field(default_factory=list)
 
     def bind_tools(self, tools: Any, **options: Any) -> Any:
         schemas = [convert_to_openai_tool(tool) for tool in tools]
@@ -96,7 +97,9 @@ def seen(value: Any) -> Any:
         return {name: seen(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [seen(item) for item in value]
-    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "…", repr(value)) if not isinstance(value, str | int) else value
+    return (
+        re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "…", repr(value)) if not isinstance(value, str | int) else value
+    )
 
 
 def turn(tool: BaseTool, specimen: Specimen) -> Any:
@@ -138,7 +141,6 @@ def test_a_tool_node_gives_the_same_state_stream_and_events(shared: AgentRein, s
 async def test_an_agent_gives_the_same_messages(shared: AgentRein, specimen: Specimen, bound: str) -> None:
     async def run(tool: BaseTool, middleware: Any) -> Any:
         model = Seeing(turns=[turn(tool, specimen), says("done")])
-        model.schemas = []
         agent = create_agent(
             model,
             [tool],

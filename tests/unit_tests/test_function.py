@@ -154,7 +154,9 @@ SPELLINGS: list[Callable[[Desk], ReversibleTool]] = [
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-async def test_every_spelling_acts_and_is_undone(rein: AgentRein, spelling: Callable[[Desk], ReversibleTool]) -> None:
+async def test_every_spelling_acts_and_is_undone(
+    rein: AgentRein, spelling: Callable[[Desk], ReversibleTool]
+) -> None:
     desk = Desk()
     desk.items["cup"] = 2
     put = spelling(desk).bound(rein)
@@ -172,7 +174,9 @@ async def test_every_spelling_acts_and_is_undone(rein: AgentRein, spelling: Call
 
 
 @pytest.mark.parametrize("spelling", [bare, with_arguments, on_a_tool, called_on_a_tool])
-def test_every_sync_spelling_needs_no_loop(rein: AgentRein, spelling: Callable[[Desk], ReversibleTool]) -> None:
+def test_every_sync_spelling_needs_no_loop(
+    rein: AgentRein, spelling: Callable[[Desk], ReversibleTool]
+) -> None:
     desk = Desk()
     put = spelling(desk).bound(rein)
     with rein.session() as session:

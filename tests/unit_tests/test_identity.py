@@ -11,7 +11,16 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_agentrein import AgentRein, identity
 from langchain_agentrein.action import Action, SessionRecord, Status
-from langchain_agentrein.identity import SCOPE, SESSION_CHANNEL, Caller, Scope, call_key, caller, session_id, session_of
+from langchain_agentrein.identity import (
+    SCOPE,
+    SESSION_CHANNEL,
+    Caller,
+    Scope,
+    call_key,
+    caller,
+    session_id,
+    session_of,
+)
 
 CALL = {"name": "act", "args": {}, "id": "call_1", "type": "tool_call"}
 MESSAGE = AIMessage("", tool_calls=[CALL], id="m1")
@@ -32,7 +41,11 @@ def test_a_message_names_the_call_whatever_task_runs_it() -> None:
         replace(one, thread_id="u"),
         replace(one, namespace=""),
         replace(one, messages=[MESSAGE.model_copy(update={"id": "m2"})]),
-        replace(one, tool_call_id="call_2", messages=[AIMessage("", id="m1", tool_calls=[{**CALL, "id": "call_2"}])]),
+        replace(
+            one,
+            tool_call_id="call_2",
+            messages=[AIMessage("", id="m1", tool_calls=[{**CALL, "id": "call_2"}])],
+        ),
     ]
     assert len({key, *(call_key(other, "act") for other in others)}) == 5
 
@@ -142,7 +155,9 @@ def test_without_a_human_message_two_first_calls_of_a_step_agree(rein: AgentRein
 
 
 def test_without_a_human_message_the_open_session_of_the_thread_goes_on(rein: AgentRein) -> None:
-    begun = Action(id="", session_id="ses_1", operation="x", operation_version=1, status=Status.EXECUTING, args={})
+    begun = Action(
+        id="", session_id="ses_1", operation="x", operation_version=1, status=Status.EXECUTING, args={}
+    )
     rein.journal.begin(begun, SessionRecord(id="ses_1", thread_id="t"))
     later = Caller("t", in_graph=True, anchor="later checkpoint")
     assert session_of(later, rein.journal).id == "ses_1"

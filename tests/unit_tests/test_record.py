@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from langchain_agentrein import AgentRein
 from langchain_agentrein.engine import Call, Performed
 from langchain_agentrein.flow import run
 from langchain_agentrein.record import decode, encode
-from tests.unit_tests.test_tool import nothing, wrapped
+from tests.unit_tests.test_tool import wrapped
 from tests.unit_tests.zoo import BLOCKS, returning
 
 EXACT = {
@@ -35,7 +34,9 @@ EXACT = {
     "content blocks": ToolMessage(BLOCKS, tool_call_id="1"),
     "call": AIMessage("", tool_calls=[{"name": "a", "args": {"b": 1}, "id": "2", "type": "tool_call"}]),
     "command": Command(update={"messages": [HumanMessage("hi")], "n": 1}, goto="there", resume={"i": [1]}),
-    "command with pairs": Command(update=[("messages", [HumanMessage("hi")]), ("n", 2)], graph=Command.PARENT),
+    "command with pairs": Command(
+        update=[("messages", [HumanMessage("hi")]), ("n", 2)], graph=Command.PARENT
+    ),
     "command to several": Command(goto=[Send("a", {"m": AIMessage("x")}), END]),
     "empty command": Command(),
     "overwrite": Command(update={"n": Overwrite([1])}),
@@ -61,7 +62,10 @@ class Row(BaseModel):
         (Row(n=1), {"n": 1}),
         ({"when": datetime.date(2026, 1, 2)}, {"when": "2026-01-02"}),
         (datetime.timedelta(1), "datetime.timedelta(days=1)"),
-        (ToolMessage("x", tool_call_id="1", artifact=Row(n=2)), ToolMessage("x", tool_call_id="1", artifact={"n": 2})),
+        (
+            ToolMessage("x", tool_call_id="1", artifact=Row(n=2)),
+            ToolMessage("x", tool_call_id="1", artifact={"n": 2}),
+        ),
     ],
 )
 def test_what_has_no_json_comes_back_as_near_as_it_can_be_said(value: Any, back: Any) -> None:
@@ -102,5 +106,3 @@ def test_a_repeated_call_is_given_it_through_the_journal(rein: AgentRein, value:
         given.append(ours._given(performed, options))
     assert ran == [1]
     assert given[0] == given[1] == value
-
-

@@ -34,7 +34,7 @@ class Bound:
     """Binds the tool of the class that it is mixed into."""
 
     made: ReversibleTool
-    args: dict[str, Any] = {}
+    args: dict[str, Any]
 
     @pytest.fixture
     def tool(self, tmp_path: Path) -> Iterator[BaseTool]:
@@ -53,7 +53,9 @@ class Bound:
 def standard(made: ReversibleTool, args: dict[str, Any] | None = None) -> tuple[type[Any], type[Any]]:
     """LangChain's two suites for a tool; neither may be mixed with the other."""
     facts = {"made": made, "args": args or {}, "__module__": __name__}
-    return type("Unit", (Bound, ToolsUnitTests), facts), type("Integration", (Bound, ToolsIntegrationTests), facts)
+    return type("Unit", (Bound, ToolsUnitTests), facts), type(
+        "Integration", (Bound, ToolsIntegrationTests), facts
+    )
 
 
 def wrapped(name: str) -> tuple[type[Any], type[Any]]:

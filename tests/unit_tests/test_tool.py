@@ -197,7 +197,11 @@ def test_rationale_is_journaled_as_intent_and_not_passed_on(rein: AgentRein) -> 
     [action] = session.actions()
     assert seen == [{"x": 1}]
     assert action.args == {"x": 1}
-    assert (action.intent.text, action.intent.source, action.intent.goal) == ("because", "rationale", "tidy up")
+    assert (action.intent.text, action.intent.source, action.intent.goal) == (
+        "because",
+        "rationale",
+        "tidy up",
+    )
 
 
 def test_a_rationale_of_its_own_stays_the_tools(rein: AgentRein) -> None:
@@ -262,7 +266,11 @@ def test_arguments_that_are_read_differently_each_time_do_not_run(rein: AgentRei
             return data
 
     ran: list[int] = []
-    plain = StructuredTool(name="fickle", description="Fickle.", args_schema=Fickle, func=lambda n: ran.append(n))
+
+    def run(n: int) -> None:
+        ran.append(n)
+
+    plain = StructuredTool(name="fickle", description="Fickle.", args_schema=Fickle, func=run)
     with pytest.raises(ConfigError, match="same way twice"):
         wrapped(rein, plain).invoke({"n": 1})
     assert ran == []
@@ -538,7 +546,12 @@ def test_an_operation_whose_receipt_is_unknown_says_so() -> None:
     from langchain_agentrein.tool import UNRECORDED, _result
 
     settled = Action(
-        id="act", session_id="s", operation="zooshelf.put", operation_version=1, status=Status.EXECUTED, args={}
+        id="act",
+        session_id="s",
+        operation="zooshelf.put",
+        operation_version=1,
+        status=Status.EXECUTED,
+        args={},
     )
     assert _result(Put(item="cup"), Performed(settled, replayed=True)) == UNRECORDED
 

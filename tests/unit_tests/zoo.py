@@ -130,7 +130,9 @@ def _message() -> BaseTool:
 
 def _typed() -> BaseTool:
     @tool
-    def order(order: Order, when: datetime.datetime, colour: Colour = Colour.BLUE, note: str | None = None) -> str:
+    def order(
+        order: Order, when: datetime.datetime, colour: Colour = Colour.BLUE, note: str | None = None
+    ) -> str:
         """Order things."""
         return f"{order!r} {when!r} {colour!r} {note!r}"
 
@@ -313,7 +315,9 @@ ZOO: dict[str, Specimen] = {
     "model": Specimen(returning(lambda: Line(sku="a"))),
     "object": Specimen(returning(lambda: datetime.timedelta(1))),
     "content blocks": Specimen(returning(lambda: list(BLOCKS))),
-    "artifact": Specimen(returning(lambda: ("text", {"rows": [1, 2]}), response_format="content_and_artifact")),
+    "artifact": Specimen(
+        returning(lambda: ("text", {"rows": [1, 2]}), response_format="content_and_artifact")
+    ),
     "odd artifact": Specimen(
         returning(lambda: (list(BLOCKS), datetime.date(2026, 1, 2)), response_format="content_and_artifact")
     ),
