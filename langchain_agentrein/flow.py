@@ -228,7 +228,9 @@ def driven(flow: Callable[Concatenate[S, P], Flow[T]]) -> Callable[Concatenate[S
     return method
 
 
-def adriven(flow: Callable[Concatenate[S, P], Flow[T]]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
+def adriven(
+    flow: Callable[Concatenate[S, P], Flow[T]],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
     """The async twin of a flow method."""
 
     @functools.wraps(flow)

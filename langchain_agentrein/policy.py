@@ -50,7 +50,9 @@ class ApprovalRule:
                 f"rule {self.pattern!r}: {self.decision!r} is no decision; use 'allow', 'ask' or 'deny'"
             )
         if not self.pattern:
-            raise RuleError("a rule needs a pattern: an operation's name, a tool's name, or a glob such as 'sql.*'")
+            raise RuleError(
+                "a rule needs a pattern: an operation's name, a tool's name, or a glob such as 'sql.*'"
+            )
 
     @property
     def exact(self) -> bool:
@@ -60,9 +62,7 @@ class ApprovalRule:
     def names(self, operation: str) -> bool:
         """Whether the pattern names this operation."""
         pattern = ALIASES.get(self.pattern, self.pattern)
-        return any(
-            fnmatch.fnmatchcase(name, pattern) for name in (operation, operation.replace(".", "_"))
-        )
+        return any(fnmatch.fnmatchcase(name, pattern) for name in (operation, operation.replace(".", "_")))
 
     def __str__(self) -> str:
         above = f" above {self.above}" if self.above is not None else ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from langchain_agentrein import engine
 from langchain_agentrein.action import Action, SessionRecord, SessionStatus
 from langchain_agentrein.engine import Scope
+from langchain_agentrein.errors import AgentReinError
 from langchain_agentrein.flow import Flow, Step, adriven, arun, driven, run
 from langchain_agentrein.journal import new_id
 from langchain_agentrein.policy import ApprovalRule
@@ -83,9 +84,11 @@ class Session:
         """End it well. A person may still roll it back."""
         if (yield Step(self.rein.journal.session, (self.id,))) is not None:
             ends = (SessionStatus.OPEN, SessionStatus.SUPERSEDED)
-            yield Step(
+            ended = yield Step(
                 lambda: self.rein.journal.set_session(self.id, SessionStatus.COMPLETED, expect=ends)
             )
+            if ended:
+                yield from engine.expire(self.rein.core, Scope((self.id,)))
 
     complete = driven(_complete)
     acomplete = adriven(_complete)
@@ -106,6 +109,7 @@ class Session:
         failure = engine.told(error)
         if self.rein.on_failure == "keep":
             yield Step(lambda: self.rein.journal.set_session(self.id, SessionStatus.KEPT, failure=failure))
+            yield from engine.expire(core, scope)
             return None
         asking = self.rein.on_failure == "ask"
         yield from engine.freeze(core, scope, failure=failure, asking=asking)
@@ -118,7 +122,13 @@ class Session:
         if error is None:
             yield from self._complete()
         elif not isinstance(error, pauses()):
-            report = yield from self._fail(error)
+            try:
+                report = yield from self._fail(error)
+            except AgentReinError as trouble:  # it must not replace the error that it follows from
+                error.add_note(
+                    f"session {self.id} could not be rolled back, `agentrein recover` will: {trouble}"
+                )
+                return
             if report:
                 error.add_note(f"session {self.id} was rolled back: {report}")
 

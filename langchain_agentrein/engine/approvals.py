@@ -11,7 +11,13 @@ from pydantic import ValidationError
 
 from langchain_agentrein.action import Action, Approval, Json, Status
 from langchain_agentrein.engine.core import Call, Core, Decision, Verdict
-from langchain_agentrein.errors import ActionDenied, ApprovalRequired, ConfigError, SealError, UnknownOperation
+from langchain_agentrein.errors import (
+    ActionDenied,
+    ApprovalRequired,
+    ConfigError,
+    SealError,
+    UnknownOperation,
+)
 from langchain_agentrein.flow import Flow, Sleep, Step
 from langchain_agentrein.journal.codec import Hidden, contains_mask
 from langchain_agentrein.operation import Assessment, Operation
@@ -53,7 +59,8 @@ def permitted(
     action = yield from decide(core, action, decision)
     if action.status is Status.EXPIRED:
         raise ApprovalRequired(
-            f"the time to answer about action {action.id} was over: call again to ask again", action_id=action.id
+            f"the time to answer about action {action.id} was over: call again to ask again",
+            action_id=action.id,
         )
     if action.status is not Status.APPROVED:
         raise denial(action)
@@ -68,24 +75,27 @@ def as_approved(core: Core, op: Operation, action: Action) -> Operation:
     """
     if action.approved_args is not None:
         # What no key could seal was masked in the record; the call itself brings it again.
-        op = op.replaced(_unhidden(action.approved_args, op.args))
+        op = op.replaced(unhidden(action.approved_args, op.args))
     approval = action.approval
     bound = approval.digest if approval is not None and action.status is Status.APPROVED else action.digest
     if not (bound == action.digest == core.journal.digest(action.salt, op.name, op.args)):
-        raise ApprovalRequired(f"the approval of action {action.id} is for other arguments", action_id=action.id)
+        raise ApprovalRequired(
+            f"the approval of action {action.id} is for other arguments", action_id=action.id
+        )
     return op
 
 
-def _unhidden(approved: Json, presented: Json) -> Json:
+def unhidden(approved: Json, presented: Json) -> Json:
+    """Recorded arguments, and where a secret could not be kept, what the call presents there."""
     if isinstance(approved, Hidden):
         return presented
     if isinstance(approved, dict):
         known = presented if isinstance(presented, dict) else {}
-        return {name: _unhidden(item, known.get(name)) for name, item in approved.items()}
+        return {name: unhidden(item, known.get(name)) for name, item in approved.items()}
     if isinstance(approved, list):
         same_length = isinstance(presented, list) and len(presented) == len(approved)
         others = presented if same_length else [None] * len(approved)
-        return [_unhidden(item, other) for item, other in zip(approved, others, strict=True)]
+        return [unhidden(item, other) for item, other in zip(approved, others, strict=True)]
     return approved
 
 
@@ -149,7 +159,12 @@ def decide(core: Core, action: Action, decision: Decision) -> Flow[Action]:
     bound = replace(said, digest=digest)
     approved: Action = yield Step(
         lambda: core.journal.move(
-            action, Status.APPROVED, columns={"digest": digest}, detail=_who(decision), approval=bound, **payload
+            action,
+            Status.APPROVED,
+            columns={"digest": digest},
+            detail=_who(decision),
+            approval=bound,
+            **payload,
         )
     )
     return approved

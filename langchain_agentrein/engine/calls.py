@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from langchain_agentrein.action import REFUSED, Action, Json, Reversal, SessionRecord, SessionStatus, Status
-from langchain_agentrein.engine.approvals import denial, lapsed
+from langchain_agentrein.engine.approvals import denial, lapsed, unhidden
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile
@@ -14,7 +14,9 @@ from langchain_agentrein.errors import ApprovalRequired, CallConflict, InDoubt, 
 from langchain_agentrein.flow import Flow, Sleep, Step
 from langchain_agentrein.operation import Assessment, Operation
 
-CLOSED = frozenset(set(SessionStatus) - {SessionStatus.OPEN, SessionStatus.SUPERSEDED, SessionStatus.ROLLING_BACK})
+CLOSED = frozenset(
+    set(SessionStatus) - {SessionStatus.OPEN, SessionStatus.SUPERSEDED, SessionStatus.ROLLING_BACK}
+)
 UNFINISHED = frozenset({Status.PROPOSED, Status.APPROVED, Status.EXECUTING})
 """A row that this call goes on with."""
 POLL = 0.05
@@ -35,9 +37,15 @@ def earlier_of(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performe
         if not known:
             return None
         latest = known[-1]
-        if latest.status is Status.EXECUTING and not latest.paused and not is_abandoned(latest, core.journal.worker):
+        if (
+            latest.status is Status.EXECUTING
+            and not latest.paused
+            and not is_abandoned(latest, core.journal.worker)
+        ):
             if waited > core.lease:
-                raise InDoubt(f"action {latest.id} is still under way elsewhere ({latest.held_by})", action_id=latest.id)
+                raise InDoubt(
+                    f"action {latest.id} is still under way elsewhere ({latest.held_by})", action_id=latest.id
+                )
             yield Sleep(POLL)
             waited += POLL
             continue
@@ -76,7 +84,8 @@ def _same_arguments(core: Core, op: Operation, known: Action) -> None:
     presented = op.args
     if core.journal.digest(known.salt, op.name, presented) == known.digest:
         return
-    if known.approved_args is not None and known.proposed_args == presented and known.operation == op.name:
+    edited = known.approved_args is not None and known.operation == op.name
+    if edited and unhidden(known.proposed_args, presented) == presented:
         return
     raise CallConflict(
         f"tool call {known.tool_call_id} was recorded as {known.operation} (action {known.id}) and now comes "

@@ -147,7 +147,9 @@ class _Claimed:
             tried += 1
             if tried < self.core.attempts:
                 yield Sleep(self.core.backoff * 2 ** (tried - 1))
-        what = "it was undone, but could not be read back" if undoing.undone is not None else "its undo failed"
+        what = (
+            "it was undone, but could not be read back" if undoing.undone is not None else "its undo failed"
+        )
         return Ended(Status.STUCK, error=f"tried {max(tried, throttles)} times, {what}: {error}")
 
 

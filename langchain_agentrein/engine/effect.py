@@ -165,10 +165,10 @@ def _recorded(core: Core, action: Action, known: dict[str, Any]) -> Flow[Action]
 
 def _settled(core: Core, action: Action, to: Status, **changes: Any) -> Flow[Action]:
     """Settle an action that this worker runs, even if it was taken for dead meanwhile."""
-    now, moved = action, action
+    now: Action = action
     for _ in range(RACES):
         try:
-            moved = yield Step(lambda one=now: core.journal.move(one, to, **changes))
+            moved: Action = yield Step(lambda one=now: core.journal.move(one, to, **changes))
             return moved
         except LostRace:
             now = yield Step(core.journal.get, (action.id,))
@@ -196,20 +196,25 @@ def _late(core: Core, failed: Action, changes: dict[str, Any]) -> Flow[Action]:
         )
         try:
             started: Action = yield Step(
-                lambda one=again: core.journal.begin(one, session, hold=core.lease, detail={"late": True}, late=True)
+                lambda one=again: core.journal.begin(
+                    one, session, hold=core.lease, detail={"late": True}, late=True
+                )
             )
         except LostRace:
             continue
-        moved: Action = yield Step(lambda: core.journal.move(started, Status.EXECUTED, **changes))
+        moved: Action = yield Step(lambda one=started: core.journal.move(one, Status.EXECUTED, **changes))
         # If its session was rolled back meanwhile, this effect was not: a person must know.
-        ended = [SessionStatus.ROLLED_BACK]
-        yield Step(lambda: core.journal.set_session(failed.session_id, SessionStatus.STUCK, expect=ended))
+        yield Step(_reopened, (core, failed.session_id))
         return moved
     raise JournalUnavailable(f"the late effect of action {failed.id} could not be recorded")
 
 
+def _reopened(core: Core, session_id: str) -> None:
+    core.journal.set_session(session_id, SessionStatus.STUCK, expect=[SessionStatus.ROLLED_BACK])
+
+
 def observed(op: Operation, api: Any, action: Action) -> Flow[dict[str, Json]]:
-    """`{"after": ...}`, what the action left behind; empty where nobody can tell. A failing look fails nothing."""
+    """`{"after": ...}`, what the action left behind; empty where nobody can tell."""
     if not op.observes:
         return {}
     try:

@@ -48,7 +48,9 @@ def freeze(
         if known.status is not SessionStatus.ROLLING_BACK or known.scope != kept or by or reason or failure:
             changes = {"by": by, "failure": failure, "reason": reason, "scope": kept}
             yield Step(
-                lambda one=session_id, new=changes: core.journal.set_session(one, SessionStatus.ROLLING_BACK, **new)
+                lambda one=session_id, new=changes: core.journal.set_session(
+                    one, SessionStatus.ROLLING_BACK, **new
+                )
             )
     yield from expire(core, scope)
 
@@ -108,7 +110,9 @@ def close(core: Core, scope: Scope) -> Flow[None]:
         if not scope.whole and was not in (SessionStatus.STUCK, SessionStatus.ROLLED_BACK):
             to = was
         yield Step(
-            lambda one=session_id, end=to: core.journal.set_session(one, end, expect=[SessionStatus.ROLLING_BACK])
+            lambda one=session_id, end=to: core.journal.set_session(
+                one, end, expect=[SessionStatus.ROLLING_BACK]
+            )
         )
 
 

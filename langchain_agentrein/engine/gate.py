@@ -67,4 +67,6 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
 
 
 _DECIDED = frozenset({Status.PROPOSED, Status.APPROVED, Status.DENIED, Status.REJECTED})
-_RECORDED = frozenset(set(Status) - _DECIDED - {Status.EXPIRED, Status.FAILED, Status.RESTORED, Status.COMPENSATED})
+_RECORDED = frozenset(
+    set(Status) - _DECIDED - {Status.EXPIRED, Status.FAILED, Status.RESTORED, Status.COMPENSATED}
+)

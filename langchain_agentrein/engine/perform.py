@@ -77,7 +77,11 @@ class _Opening:
             op, action = yield from permitted(core, self.op, action, self.call, assessment, verdict)
             self._use(op)
             before: Json = yield Step(op.snapshot, (api,))
-            if not self._loses(before) or action.reversal is Reversal.NONE or action.status is Status.EXECUTING:
+            if (
+                not self._loses(before)
+                or action.reversal is Reversal.NONE
+                or action.status is Status.EXECUTING
+            ):
                 return (yield from self._record(action, before, verdict))
             # The snapshot holds a secret that cannot be kept: what looked reversible is not. Decide again.
             assessment = kept(core, before, assessment)
@@ -92,7 +96,9 @@ class _Opening:
             try:
                 op.release()
             except Exception as error:  # noqa: BLE001 - a failing clean-up must not look like a failing call
-                warnings.warn(f"{op.name} could not let go of what it held: {error}", ResourceWarning, stacklevel=2)
+                warnings.warn(
+                    f"{op.name} could not let go of what it held: {error}", ResourceWarning, stacklevel=2
+                )
 
     def _use(self, op: Operation) -> None:
         if op is not self.op:
@@ -133,7 +139,9 @@ class _Opening:
         if action.status is Status.APPROVED:
             columns = {"reversal": str(action.reversal)}
             started = yield Step(
-                lambda: journal.move(action, Status.EXECUTING, hold=core.lease, columns=columns, before=before)
+                lambda: journal.move(
+                    action, Status.EXECUTING, hold=core.lease, columns=columns, before=before
+                )
             )
             return started
         rule = {"rule": journal.redactor.text(verdict.reason)} if verdict.reason else None

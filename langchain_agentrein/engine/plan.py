@@ -44,7 +44,9 @@ def _line(core: Core, action: Action, ahead: Foresight, progress: Progress) -> F
     elif action.reversal is Reversal.NONE:
         line = PlanLine(action, "irreversible", action.reversal, details=("nothing undoes it",))
     elif not action.salt:
-        line = PlanLine(action, "irreversible", action.reversal, details=("what its undo needs was forgotten",))
+        line = PlanLine(
+            action, "irreversible", action.reversal, details=("what its undo needs was forgotten",)
+        )
     else:
         line = yield from _rebuilt(core, action, ahead)
     if line.verdict == "cannot":

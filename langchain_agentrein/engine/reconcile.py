@@ -57,7 +57,7 @@ def _asked(op: Operation, api: Any, action: Action) -> Flow[Probed]:
         account: str | None = yield Step(op.account, (api,))
         if account != action.account:
             return Unknown(f"done as {action.account!r}, these credentials are {account!r}")
-        answer: Probed = yield Step(op.probe, (api, action))
+        answer: Probed | object = yield Step(op.probe, (api, action))
     except Exception as error:  # noqa: BLE001 - an unreachable server says nothing
         return Unknown(f"the probe failed: {type(error).__name__}: {error}")
     if not isinstance(answer, Happened | NotHappened | Unknown):
@@ -65,7 +65,9 @@ def _asked(op: Operation, api: Any, action: Action) -> Flow[Probed]:
     return answer
 
 
-def _settled(core: Core, op: Operation, api: Any, action: Action, answer: Probed, *, fresh: bool) -> Flow[Action]:
+def _settled(
+    core: Core, op: Operation, api: Any, action: Action, answer: Probed, *, fresh: bool
+) -> Flow[Action]:
     settled: Action
     if isinstance(answer, NotHappened):
         settled = yield Step(lambda: core.journal.move(action, Status.FAILED, detail={"settled": "probe"}))
@@ -75,11 +77,15 @@ def _settled(core: Core, op: Operation, api: Any, action: Action, answer: Probed
     known = action.with_(receipt=jsonable(answer.receipt))
     facts: dict[str, Json] = {"receipt": known.receipt, "result": jsonable(op.result(known.receipt))}
     facts |= yield from _left_behind(op, api, known, answer.after, fresh=fresh)
-    settled = yield Step(lambda: core.journal.move(action, Status.EXECUTED, detail={"settled": "probe"}, **facts))
+    settled = yield Step(
+        lambda: core.journal.move(action, Status.EXECUTED, detail={"settled": "probe"}, **facts)
+    )
     return settled
 
 
-def _left_behind(op: Operation, api: Any, action: Action, after: Json, *, fresh: bool) -> Flow[dict[str, Json]]:
+def _left_behind(
+    op: Operation, api: Any, action: Action, after: Json, *, fresh: bool
+) -> Flow[dict[str, Json]]:
     """`{"after": ...}`, as far as anybody can tell."""
     after = after if after is not None else op.expect(action)
     if after is not None:
@@ -131,5 +137,7 @@ def approve_undo(core: Core, action: Action, *, by: str) -> Flow[Action]:
         LostRace: It moved on since `action` was read.
     """
     undo = replace(action.undo, approved_by=by)
-    noted: Action = yield Step(lambda: core.journal.note(action, "undo approved", detail={"by": by}, undo=undo))
+    noted: Action = yield Step(
+        lambda: core.journal.note(action, "undo approved", detail={"by": by}, undo=undo)
+    )
     return noted

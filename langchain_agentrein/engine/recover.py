@@ -25,7 +25,9 @@ def recover(core: Core) -> Flow[RollbackReport]:
         lambda: core.journal.unsettled(statuses=[Status.EXECUTING, Status.IN_DOUBT])
     )
     for action in open_ends:
-        if action.paused or not (action.status is Status.IN_DOUBT or is_abandoned(action, core.journal.worker)):
+        if action.paused or not (
+            action.status is Status.IN_DOUBT or is_abandoned(action, core.journal.worker)
+        ):
             continue
         full: Action = yield Step(core.journal.get, (action.id,))
         settled.append((yield from reconcile(core, full)))
@@ -58,5 +60,3 @@ def _finish(core: Core, session_id: str) -> Flow[RollbackReport | None]:
     failure = session.failure or {}
     cause = f"{failure['type']}: {failure['message']}" if failure else "the rollback was interrupted"
     return (yield from rollback(core, scope, cause=session.reason or cause))
-
-

@@ -61,7 +61,7 @@ def stack(core: Core, scope: Scope) -> Flow[list[Action]]:
 
 
 def next_back(core: Core, session_id: str, below: int | None) -> Flow[Action | None]:
-    """The newest action of a session that is to undo and came before `below`; `None`: the walk is at its end."""
+    """The newest action of a session that is to undo and came before `below`; `None`: there is none."""
     found: list[Action] = yield Step(lambda: core.journal.newest(session_id, statuses=TO_UNDO, below=below))
     return found[0] if found else None
 
@@ -168,10 +168,14 @@ def rollback(
 def _approvals(
     core: Core, actions: Sequence[Action], approved: Mapping[str, str] | Collection[str]
 ) -> Flow[list[Action]]:
-    """Record first which far-reaching undos a person approved: whoever finishes an interrupted walk finds it."""
+    """Record first which far-reaching undos a person approved, for whoever finishes an interrupted walk."""
     noted = []
     for action in actions:
-        if action.id in approved and action.undo.approved_by is None and action.status is not Status.COMPENSATING:
+        if (
+            action.id in approved
+            and action.undo.approved_by is None
+            and action.status is not Status.COMPENSATING
+        ):
             by = approved[action.id] if isinstance(approved, Mapping) else ""
             try:
                 action = yield from approve_undo(core, action, by=by or "whoever rolled it back")

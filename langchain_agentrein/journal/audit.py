@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, RowMapping, Table, select
 
 from langchain_agentrein.action import Json, Status
 from langchain_agentrein.journal import schema
@@ -23,7 +23,7 @@ _A, _B, _E, _P, _S = (
     schema.payloads.c,
     schema.sessions.c,
 )
-Row = Mapping[str, Any]
+Row = RowMapping | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,9 @@ def _actions(connection: Connection, session_id: str, entries: Sequence[Row]) ->
         for name in (*COLUMNS, "created_at", "started_at"):
             if row[name] != told.get(name):
                 problems.append(f"action {row['id']}: {name} was changed")
-    return problems + [f"action {lost} is missing" for lost in last if lost not in {row["id"] for row in rows}]
+    return problems + [
+        f"action {lost} is missing" for lost in last if lost not in {row["id"] for row in rows}
+    ]
 
 
 def _session(session: Row, entries: Sequence[Row]) -> list[str]:

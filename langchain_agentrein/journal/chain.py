@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from langchain_agentrein.action import TRANSITIONS, Status
 from langchain_agentrein.journal.codec import canonical
 
@@ -34,13 +36,13 @@ PATH = {
 """How a new action gets to the status it is first recorded in, each step legal."""
 
 
-def link(prev: str, entry: Mapping[str, Any]) -> str:
+def link(prev: str, entry: RowMapping | Mapping[str, Any]) -> str:
     """The hash of an entry that follows `prev`."""
     covered = canonical([entry[name] for name in LINKED])
     return hashlib.sha256(f"{prev}\n{covered}".encode()).hexdigest()
 
 
-def breaks(entries: Iterable[Mapping[str, Any]], *, head: str, length: int) -> list[str]:
+def breaks(entries: Iterable[RowMapping | Mapping[str, Any]], *, head: str, length: int) -> list[str]:
     """Where the chain of one session does not hold, one sentence each.
 
     Args:
@@ -73,7 +75,7 @@ def _lost(first: int, last: int) -> str:
     return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
 
 
-def _illegal(entry: Mapping[str, Any], statuses: dict[str, str]) -> Sequence[str]:
+def _illegal(entry: RowMapping | Mapping[str, Any], statuses: dict[str, str]) -> Sequence[str]:
     if entry["event"] != "action":
         return ()
     action_id, came_from, to = entry["action_id"], entry["from_status"], entry["to_status"]

@@ -45,7 +45,9 @@ def digest(salt: str, value: str) -> str:
     return hashlib.sha256(f"{salt}\n{value}".encode()).hexdigest()
 
 
-def leaves(value: Json, key: str = "", sticky: Callable[[str], bool] | None = None) -> Iterator[tuple[str, Json]]:
+def leaves(
+    value: Json, key: str = "", sticky: Callable[[str], bool] | None = None
+) -> Iterator[tuple[str, Json]]:
     """Every leaf of `value` with the key above it; a key of a dictionary is a leaf as well, without one.
 
     Args:
@@ -122,7 +124,7 @@ def same(one: Json, other: Json) -> bool:
 
 
 def contains_mask(value: Json) -> bool:
-    """Whether a secret is missing in it: masked when it was written, or sealed with a key that is not here."""
+    """Whether a secret is missing in it: it was masked, or sealed with a key that is not here."""
     if isinstance(value, Hidden):
         return True
     if isinstance(value, dict):

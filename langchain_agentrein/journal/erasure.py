@@ -16,7 +16,9 @@ _A, _B, _P, _S = schema.actions.c, schema.blobs.c, schema.payloads.c, schema.ses
 LIVE = frozenset({str(SessionStatus.OPEN), str(SessionStatus.ROLLING_BACK)})
 
 
-def endable(connection: Connection, session_ids: Collection[str] | None, before: datetime | None) -> list[str]:
+def endable(
+    connection: Connection, session_ids: Collection[str] | None, before: datetime | None
+) -> list[str]:
     """The sessions to forget.
 
     Raises:

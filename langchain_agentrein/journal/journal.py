@@ -1,4 +1,4 @@
-"""The durable log. Every change is one transaction: the row moves, an entry is appended, or nothing happened."""
+"""The durable log. Every change is one transaction: the row moves and an entry is appended, or nothing."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Journal(Sessions):
         """Record a new action, and its session if this is the first one.
 
         Args:
-            action: In `PROPOSED`, `DENIED`, `HELD` or `EXECUTING`; `id`, `seq`, `salt` and times are set here.
+            action: In `PROPOSED`, `DENIED`, `HELD` or `EXECUTING`; `id`, `seq`, `salt`, times are set here.
             hold: Seconds for which this worker holds it, if it executes.
             late: Its effect has happened already: no session is closed to it.
         Raises:
@@ -114,7 +114,9 @@ class Journal(Sessions):
                     refuse_closed(head)
                 if executing:
                     until = moment(at + round(hold * 1e6))
-                    action = action.with_(seq=head["next_seq"], held_by=self.worker, held_until=until, fence=1)
+                    action = action.with_(
+                        seq=head["next_seq"], held_by=self.worker, held_until=until, fence=1
+                    )
                 connection.execute(insert(schema.actions), to_row(action))
                 self._append(
                     connection,
@@ -129,7 +131,9 @@ class Journal(Sessions):
                     next_seq=head["next_seq"] + executing,
                 )
         except IntegrityError as error:
-            raise LostRace(action.call_key, "recorded", "recorded again", "another worker came first") from error
+            raise LostRace(
+                action.call_key, "recorded", "recorded again", "another worker came first"
+            ) from error
         return action
 
     def move(
@@ -223,7 +227,9 @@ class Journal(Sessions):
             row = connection.execute(query).one_or_none()
         return row is not None and row.status == str(action.status) and row.fence == action.fence
 
-    def note(self, action: Action, note: str, *, detail: Mapping[str, Json] | None = None, **payload: Any) -> Action:
+    def note(
+        self, action: Action, note: str, *, detail: Mapping[str, Json] | None = None, **payload: Any
+    ) -> Action:
         """Record something about an action that does not move it.
 
         Raises:
@@ -252,7 +258,12 @@ class Journal(Sessions):
         """
         at = now()
         until = at + round(hold * 1e6)
-        values = {"paused": int(paused), "fence": action.fence + 1, "held_by": self.worker, "held_until": until}
+        values = {
+            "paused": int(paused),
+            "fence": action.fence + 1,
+            "held_by": self.worker,
+            "held_until": until,
+        }
         note = "paused" if paused else "resumed"
         with self.store.write() as connection:
             head = self._lock(connection, action.session_id)

@@ -92,7 +92,13 @@ class Ledger(Reader):
         payload = {"goal": session.goal} if session.goal else {}
         facts = {name: head[name] for name in ("thread_id", "tenant", "agent_id", "parent_id")}
         self._append(
-            connection, head, "session", at=at, to_status=str(SessionStatus.OPEN), detail=facts, payload=payload
+            connection,
+            head,
+            "session",
+            at=at,
+            to_status=str(SessionStatus.OPEN),
+            detail=facts,
+            payload=payload,
         )
         return head
 
@@ -142,7 +148,13 @@ class Ledger(Reader):
         head |= changes
 
     def _write_payload(
-        self, connection: Connection, owner: str, n: int, salt: str, payload: Mapping[str, Json], limited: bool
+        self,
+        connection: Connection,
+        owner: str,
+        n: int,
+        salt: str,
+        payload: Mapping[str, Json],
+        limited: bool,
     ) -> str:
         text, blobs = self._packed(payload)
         size = len(text) + sum(map(len, blobs.values()))

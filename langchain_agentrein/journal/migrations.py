@@ -1,4 +1,4 @@
-"""The journal's schema, version by version. A step is never changed once it was released; new ones are appended."""
+"""The journal's schema, version by version. A released step is never changed; new ones are appended."""
 
 from __future__ import annotations
 

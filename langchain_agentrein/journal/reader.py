@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -84,7 +85,9 @@ class Reader:
     def newest(self, session_id: str, *, statuses: Collection[Status], below: int | None) -> list[Action]:
         """At most one action: the one with the greatest `seq` less than `below`."""
         query = select(schema.actions).where(
-            _A.session_id == session_id, _A.status.in_([str(status) for status in statuses]), _A.seq.is_not(None)
+            _A.session_id == session_id,
+            _A.status.in_([str(status) for status in statuses]),
+            _A.seq.is_not(None),
         )
         if below is not None:
             query = query.where(_A.seq < below)
@@ -98,7 +101,13 @@ class Reader:
             return [(row.seq, row.id, row.message_id) for row in connection.execute(query.order_by(_A.seq))]
 
     def strays(
-        self, thread_id: str, *, known: Collection[str], messages: Collection[str], session_id: str, after: int
+        self,
+        thread_id: str,
+        *,
+        known: Collection[str],
+        messages: Collection[str],
+        session_id: str,
+        after: int,
     ) -> list[Action]:
         """Effects of a thread's unfinished sessions that neither `known` ids nor `messages` account for.
 
@@ -174,7 +183,7 @@ class Reader:
         for some in _chunks(owners):
             query = select(_P.owner_id, _P.data).where(_P.owner_id.in_(some)).order_by(_P.n)
             for owner, data in connection.execute(query):
-                merged[owner].update(self.vault.unpack(data, lambda name, o=owner: _blob(connection, o, name)))
+                merged[owner].update(self.vault.unpack(data, functools.partial(_blob, connection, owner)))
         return merged
 
 

@@ -100,7 +100,9 @@ class Redactor:
             return REDACTED
         if isinstance(value, Mapping):
             inner = key if named(key) else None
-            return {self._name(name): self._masked(item, inner or name, depth + 1) for name, item in value.items()}
+            return {
+                self._name(name): self._masked(item, inner or name, depth + 1) for name, item in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self._masked(item, key, depth + 1) for item in value]
         if value is None or isinstance(value, bool | int | float | str | bytes):

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from langchain_agentrein.action import (
     Action,
     Approval,
@@ -122,7 +124,7 @@ def payload_of(**values: Any) -> dict[str, Json]:
     return written
 
 
-def to_action(row: Mapping[str, Any], payload: Mapping[str, Json]) -> Action:
+def to_action(row: RowMapping, payload: Mapping[str, Json]) -> Action:
     """An action from its row and its merged payloads."""
     values = dict(payload)
     approval = values.get("approval")
@@ -177,7 +179,7 @@ def _approval(stored: Mapping[str, Any]) -> Approval:
     return Approval(**{**stored, "at": moment(stored["at"]), "expires_at": moment(stored["expires_at"])})
 
 
-def to_session(row: Mapping[str, Any], payload: Mapping[str, Json]) -> SessionRecord:
+def to_session(row: RowMapping, payload: Mapping[str, Json]) -> SessionRecord:
     """A session from its row and its merged payloads."""
     return SessionRecord(
         id=row["id"],
@@ -196,7 +198,7 @@ def to_session(row: Mapping[str, Any], payload: Mapping[str, Json]) -> SessionRe
     )
 
 
-def to_entry(row: Mapping[str, Any]) -> Entry:
+def to_entry(row: RowMapping) -> Entry:
     """An entry from its row."""
     return Entry(
         session_id=row["session_id"],

@@ -1,4 +1,4 @@
-"""Secrets that an undo needs are sealed: encrypted with a key from the environment or a callable, never masked."""
+"""Secrets that an undo needs are sealed, with a key from the environment or a callable; never masked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Vault:
     """Turns payloads into text and blobs, secrets sealed, and back.
 
     Args:
-        seal: The key, or what returns it; `None`: the environment variable `AGENTREIN_SEAL_KEY`, if it is set.
+        seal: The key, or what returns it; `None`: `AGENTREIN_SEAL_KEY` of the environment, if it is set.
         redactor: Decides which leaves are secrets.
     """
 
@@ -145,7 +145,7 @@ def _fernet(seal: KeySource | None) -> Any:
         # Without the cause: its message may quote the key.
         raise SealError(
             f"a seal key is 32 bytes in URL-safe base64, such as {ENVIRONMENT}={_example()}..., "
-            "made by `python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`"
+            "made by `python -c 'from cryptography.fernet import Fernet as F; print(F.generate_key().decode())'`"
         ) from None
 
 

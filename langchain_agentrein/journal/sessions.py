@@ -68,7 +68,9 @@ class Sessions(Ledger):
         with self.store.read() as connection:
             others = list(connection.scalars(query))
         return [
-            other for other in others if self.set_session(other, SessionStatus.SUPERSEDED, expect=[SessionStatus.OPEN])
+            other
+            for other in others
+            if self.set_session(other, SessionStatus.SUPERSEDED, expect=[SessionStatus.OPEN])
         ]
 
     def verify(self, session_ids: Collection[str] | None = None) -> audit.Verification:
