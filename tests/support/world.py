@@ -73,7 +73,7 @@ class World:
     def count(self, what: str, name: str | None = None) -> int:
         return sum(1 for done, thing in self.events(what) if name in (None, thing))
 
-    def keys(self, what: str = "do") -> list[str]:
+    def sent(self, what: str = "do") -> list[str]:
         """The idempotency keys that came along, in order."""
         with self._file() as file:
             return [row[0] for row in file.execute("SELECT key FROM log WHERE what = ? ORDER BY n", (what,))]
@@ -213,7 +213,7 @@ class Put(WorldOperation):
         api.log("probe", self.thing)
         if api.knob("blind"):
             return Unknown("the index lags")
-        return Happened({"thing": self.thing}) if action.key in api.keys() else NotHappened()
+        return Happened({"thing": self.thing}) if action.key in api.sent() else NotHappened()
 
     def _unhappen(self, api: Any, action: Action) -> Any:
         if action.before is None:
@@ -326,6 +326,6 @@ class Async(WorldOperation):
         await asyncio.sleep(self.pause)
         return {"thing": self.thing}
 
-    async def undo(self, api: Any, action: Action) -> Any:
+    async def undo(self, api: Any, action: Action) -> Any:  # type: ignore[override]
         await asyncio.sleep(0)
         return self._back(api, action)
