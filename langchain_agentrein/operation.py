@@ -325,8 +325,8 @@ class Registry:
             known = self._classes.get((name, version), {})
             if source in known:
                 return known[source]
-        if known:
-            return list(known.values())[-1]  # it moved to another module since
+        if moved := [cls for cls in known.values() if cls.needs_client or source is None]:
+            return moved[-1]  # a connector's operation that moved; a function's name may be another's too
         versions = sorted(v for n, v in self._classes if n == name)
         if versions:
             why = f"installed: version {', '.join(map(str, versions))}"

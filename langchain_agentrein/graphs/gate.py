@@ -91,7 +91,9 @@ class Gate:
         if tool is None or tool.read_only:
             return None
         try:
-            op: Operation = tool.operation.from_args(tool.visible_args(call["args"]))
+            args = tool.visible_args(call["args"])
+            tool.validate_args(args)
+            op: Operation = tool.operation.from_args(args)
         except ValidationError:
             return None  # the tool itself will tell the model what does not fit
         where = Caller(

@@ -99,18 +99,16 @@ class Lender:
             BINDING.reset(token)
 
     def _asker(self, request: ToolCallRequest) -> Callable[[Action, Assessment], Decision]:
-        name, tool_call_id, runtime = (
-            request.tool_call["name"],
-            request.tool_call["id"],
-            request.runtime,
-        )
+        tool_call_id, runtime = request.tool_call["id"], request.runtime
 
         def ask(action: Action, assessment: Assessment) -> Decision:
+            # The action may be an inner agent's, not the call that we lend to.
+            name = action.operation.replace(".", "_")
             tool = self.tools.get(name)
             check = tool.validate_args if tool is not None else None
             question = about_call(action, assessment, self.rein.journal.redactor, tool=name, check=check)
             if self.interrupt_mode == "per_call":
-                answer = ask_one(question, tool_call_id)
+                answer = ask_one(question, action.tool_call_id or tool_call_id)
             else:
                 [answer] = ask_all([question])
             return decision_of(answer, action, approver_of(runtime.config, runtime, self.approver))

@@ -14,7 +14,13 @@ from langchain_agentrein.action import Action, Json, Risk
 from langchain_agentrein.errors import Conflict, NotDone
 from langchain_agentrein.operation import Assessment, Happened, Probed
 from langchain_agentrein.toolkits.files.entry import look, seen
-from langchain_agentrein.toolkits.files.operation import FileOperation, directory_mode, listed, others
+from langchain_agentrein.toolkits.files.operation import (
+    DIRECTORY,
+    FileOperation,
+    directory_mode,
+    listed,
+    others,
+)
 from langchain_agentrein.toolkits.files.place import hidden, remove, rename
 from langchain_agentrein.toolkits.files.root import HERE, Root, above, beneath
 
@@ -44,7 +50,12 @@ class Mkdir(_Directory):
             return {"at": place, "was": {}, "then": {}, "made": []}
         made = [*root.missing(place), place]
         then = {"type": "dir", "mode": directory_mode(root, place)}
-        return {"at": place, "was": dict.fromkeys(made), "then": dict.fromkeys(made, then), "made": made}
+        return {
+            "at": place,
+            "was": dict.fromkeys(made),
+            "then": {**dict.fromkeys(made, DIRECTORY), place: then},
+            "made": made,
+        }
 
     def effect(self, root: Root, action: Action) -> None:
         pass  # what is to be made is made
@@ -54,22 +65,23 @@ class Mkdir(_Directory):
         return {"path": before["at"], "made": before["made"]}
 
     def saw(self, root: Root, place: str, before: Json) -> Json:
-        return seen(look(root, place))
+        return seen(look(root, place)) if place == before["at"] else super().saw(root, place, before)
 
     def attached(self, api: Root, action: Action) -> Sequence[str]:
         before = action.before
-        found = ((place, others(api, place, before["then"])) for place in before["made"])
+        made = (action.receipt or before).get("made", before["made"])
+        found = ((place, others(api, place, before["then"])) for place in made)
         return [f"others put {listed(names)} into {place}" for place, names in found if names]
 
     def restore(self, root: Root, action: Action) -> list[str]:
         if since := self.attached(root, action):
             raise Conflict("the directory is in use", since)
-        for place in reversed(action.before["made"]):
-            now = self.saw(root, place, action.before)
-            if now not in (None, action.before["then"][place]):
-                raise Conflict(f"somebody changed {place} just now")
-            if now is not None:
-                remove(root, place)
+        place = action.before["at"]
+        now = self.saw(root, place, action.before)
+        if now not in (None, action.before["then"][place]):
+            raise Conflict(f"somebody changed {place} just now")
+        if now is not None:
+            remove(root, place)
         return []
 
 

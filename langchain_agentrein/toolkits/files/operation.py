@@ -7,8 +7,9 @@ Every snapshot has this shape, by place (see `Root`):
      "then": {place: seen | None},        # what an observation will say afterwards
      "made": [place]}                     # the directories made along the way, topmost first
 
-An observation is `{place: seen | None}`. A directory that was made along the way counts only as
-long as nothing but ours is in it: once others use it, it is theirs, and stays.
+An observation is `{place: seen | None}`. A directory that was made along the way is there for as long
+as what it was made for is; after that it counts only if nothing of others is in it. So calls that run
+side by side may share one, and the last of their undos takes it away.
 """
 
 from __future__ import annotations
@@ -74,23 +75,35 @@ class FileOperation(Operation):
         """receipt: {"path": str, ...}, see `told`."""
         before, made = action.before, list[str]()
         with refusing():
-            if self.observe(api, action) != self.as_before(action):
+            if not self.untouched(api, action):
                 raise NotDone(f"{self._named()} changed while it was looked at: nothing was done; look again")
         try:
             for place in before["made"]:
-                make(api, place, directory_mode(api, place))
-                made.append(place)
+                if self._made(api, place, before):
+                    made.append(place)
             self.effect(api, action)
         except (OSError, NotDone) as error:
             if isinstance(error, OSError) and (
-                not refused(error) or self.observe(api, action) == before["then"]
+                not refused(error) or self.observe(api, action) == self.expect(action)
             ):
                 raise
             unmake(api, made)
             if isinstance(error, OSError):
                 raise NotDone(f"{self._named()}: {reason(error)}; nothing was changed") from error
             raise
-        return self.told(before)
+        receipt = self.told(before)
+        return {**receipt, "made": made} if "made" in receipt else receipt
+
+    def _made(self, root: Root, place: str, before: Json) -> bool:
+        """Make a directory, unless a call beside this one did."""
+        try:
+            make(root, place, directory_mode(root, place))
+        except FileExistsError:
+            there = look(root, place)
+            if place == before["at"] or there is None or there["type"] != "dir":
+                raise
+            return False
+        return True
 
     def told(self, before: Json) -> Json:
         """The receipt, from the record alone."""
@@ -106,12 +119,17 @@ class FileOperation(Operation):
         """What an observation says of one place."""
         if place in before["made"]:
             there = look(root, place)
-            ours = there is not None and there["type"] == "dir" and not others(root, place, before["then"])
-            return DIRECTORY if ours else None
+            if there is None or there["type"] != "dir":
+                return None
+            needed = look(root, before["at"]) is not None
+            beneath_it = [one for one in before["made"] if one == place or one.startswith(f"{place}/")]
+            theirs = any(others(root, one, before["then"]) for one in beneath_it)
+            return DIRECTORY if needed or not theirs else None
         return seen(look(root, place))
 
     def as_before(self, action: Action) -> Json:
-        return {place: seen(action.before["was"].get(place)) for place in action.before["then"]}
+        before = action.before
+        return {place: seen(before["was"].get(place)) for place in before["then"]}
 
     def expect(self, action: Action) -> Json:
         return action.before["then"]
@@ -120,7 +138,7 @@ class FileOperation(Operation):
         """Takes away what a killed worker left unfinished, so that it cannot land later, then compares."""
         before = action.before
         sweep(api, before["then"], action.key)
-        if self.observe(api, action) == before["then"]:
+        if self.observe(api, action) == self.expect(action):
             return Happened(self.told(before))
         if self.untouched(api, action):
             unmake(api, before["made"])
@@ -129,7 +147,7 @@ class FileOperation(Operation):
         return Unknown(f"{self._named()} is neither as it was before nor as the action would leave it")
 
     def untouched(self, root: Root, action: Action) -> bool:
-        """Whether nothing but directories along the way was made so far."""
+        """Whether everything is as it was, but for directories along the way."""
         before = action.before
         return all(
             self.saw(root, place, before) == seen(before["was"].get(place))

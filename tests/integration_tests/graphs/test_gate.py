@@ -162,6 +162,39 @@ def test_an_answer_that_does_not_fit_can_be_given_again(
     assert sorted(hotel.rooms) == ["a", "vip", "vip"]
 
 
+def test_arguments_that_the_tool_refuses_are_not_asked_about(asking: AgentRein, hotel: Hotel) -> None:
+    asking.policy.rules = (ApprovalRule("book", "ask"),)
+    agent = agent_of(asking, hotel, calls(("book", {"rum": "vip"})), AIMessage("my mistake"))
+
+    out = agent.invoke(GO, on("1"))
+
+    assert out["messages"][-1].content == "my mistake"
+    assert "room" in tool_messages(out)[0].content
+
+
+def test_an_inner_agents_call_is_asked_about_by_its_own_name(asking: AgentRein, hotel: Hotel) -> None:
+    [book] = asking.tools(hotel.book)
+    inner = create_agent(script(calls(("book", {"room": "vip"})), AIMessage("booked")), [book])
+
+    @tool
+    def task(description: str) -> str:
+        """Hand a task to another agent."""
+        return str(inner.invoke({"messages": description})["messages"][-1].content)
+
+    agent = create_agent(
+        script(calls(("task", {"description": "book vip"})), AIMessage("done")),
+        [task, hotel.book, hotel.charge],
+        middleware=[asking.middleware()],
+        checkpointer=InMemorySaver(),
+    )
+    out = agent.invoke(GO, on("1"))
+    assert out["__interrupt__"][0].value["action_requests"][0]["name"] == "book"
+
+    out = agent.invoke(resume(edit("book", room="standard")), on("1"))
+
+    assert hotel.rooms == ["standard"]
+
+
 def test_a_verdict_cannot_flip_on_resume(tmp_path: Path, hotel: Hotel) -> None:
     asks = [True]
     rein = AgentRein(
