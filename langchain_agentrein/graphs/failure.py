@@ -68,6 +68,11 @@ def caught(request: ToolCallRequest, failure: dict[str, Failure]) -> Command[Any
     return Command(update={"messages": [message], FAILURE_CHANNEL: failure})
 
 
+def walk_of(session_id: str, failure: Failure) -> dict[str, Any]:
+    """What the compensation subgraph is given."""
+    return {"session_id": session_id, "cause": cause_of(failure), "failure": failure}
+
+
 def ended(state: Mapping[str, Any], session_id: str, failure: Failure, report: Any) -> dict[str, Any]:
     """Leave a state from which the next message works: every call answered, and a word of what was done."""
     unanswered = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, hook_config
@@ -21,18 +21,12 @@ from langchain_agentrein.errors import ConfigError, InDoubt, SessionFailed
 from langchain_agentrein.flow import Flow, Step, arun, run
 from langchain_agentrein.graphs import doubt
 from langchain_agentrein.graphs import failure as failures
-from langchain_agentrein.graphs.ask import (
-    Approver,
-)
+from langchain_agentrein.graphs.ask import Approver
 from langchain_agentrein.graphs.compensation import build_compensation_graph
 from langchain_agentrein.graphs.gate import Gate
 from langchain_agentrein.graphs.lending import InterruptMode, Lender, noticed
-from langchain_agentrein.graphs.state import (
-    FAILURE_CHANNEL,
-    SEEN_CHANNEL,
-    STACK_CHANNEL,
-    ReversibleState,
-)
+from langchain_agentrein.graphs.stack import projected
+from langchain_agentrein.graphs.state import FAILURE_CHANNEL, STACK_CHANNEL, ReversibleState
 from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.intent import MAX_CHARACTERS, Capture, capturing
 from langchain_agentrein.rein import AgentRein
@@ -139,32 +133,29 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     @hook_config(can_jump_to=["end"])
     def before_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Bring the stack up to date; after a failure, walk the session back and end."""
-        failure = failures.unwalked(state)
-        stacked = run(self._stacked(state))
+        update, failure = run(self._stacked(state)), failures.unwalked(state)
         if failure is None:
-            return stacked
-        session = self._session(state)
-        if self._walks(failure):
-            walk = {"session_id": session.id, "cause": failures.cause_of(failure), "failure": failure}
-            report = self._compensation.invoke(walk).get("report")
+            return update
+        session, report = self._session(state), None
+        if self._walks:
+            report = self._compensation.invoke(failures.walk_of(session.id, failure)).get("report")
         else:
-            report = run(self._kept(session))
-        return {**(stacked or {}), **failures.ended(state, session.id, failure, report)}
+            run(self._keep(session))
+        return {**update, **failures.ended(state, session.id, failure, report)}
 
     @hook_config(can_jump_to=["end"])
     async def abefore_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Bring the stack up to date; after a failure, walk the session back and end."""
-        failure = failures.unwalked(state)
-        stacked = await arun(self._stacked(state))
+        update, failure = await arun(self._stacked(state)), failures.unwalked(state)
         if failure is None:
-            return stacked
-        session = self._session(state)
-        if self._walks(failure):
-            walk = {"session_id": session.id, "cause": failures.cause_of(failure), "failure": failure}
-            report = (await self._compensation.ainvoke(walk)).get("report")
+            return update
+        session, report = self._session(state), None
+        if self._walks:
+            walked = await self._compensation.ainvoke(failures.walk_of(session.id, failure))
+            report = walked.get("report")
         else:
-            report = await arun(self._kept(session))
-        return {**(stacked or {}), **failures.ended(state, session.id, failure, report)}
+            await arun(self._keep(session))
+        return {**update, **failures.ended(state, session.id, failure, report)}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -294,16 +285,19 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         self._errors[session_id] = error
         return (yield from failures.freeze(self.rein, request, session_id, error, nested=nested))
 
-    def _walks(self, failure: dict[str, Any]) -> bool:
+    @property
+    def _walks(self) -> bool:
+        """An inner agent leaves the walk to the opener; with `keep` nobody walks."""
         return self._outer() is None and self.rein.on_failure != "keep"
 
-    def _kept(self, session: Session) -> Flow[dict[str, Any] | None]:
-        """An inner agent leaves the walk to the opener; with `keep` nobody walks."""
-        if self._outer() is None:
-            known = yield Step(self.rein.journal.session, (session.id,))
-            if known is not None:
-                yield Step(self.rein.journal.set_session, (session.id, SessionStatus.KEPT))
-        return None
+    def _keep(self, session: Session) -> Flow[None]:
+        if self._outer() is None and (yield Step(self.rein.journal.session, (session.id,))) is not None:
+            yield Step(self.rein.journal.set_session, (session.id, SessionStatus.KEPT))
+
+    def _stacked(self, state: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+        if self._outer() is not None:
+            return {}
+        return (yield from projected(self.rein.journal, state))
 
     @hook_config(can_jump_to=["model"])
     def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
@@ -331,7 +325,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         if self._outer() is not None and original is not None:
             raise original
         report = None
-        if self._walks(failure):
+        if self._walks:
             report = yield from engine.report(self.rein.core, Scope((session.id,)))
         undone = failures.told(report.to_dict() if report is not None else None)
         raise SessionFailed(
@@ -340,23 +334,6 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             report=report,
             error={"type": failure["type"], "message": failure["message"]},
         ) from original
-
-    def _stacked(self, state: Mapping[str, Any]) -> Flow[dict[str, Any] | None]:
-        """Project the journal's new actions onto the checkpointed stack."""
-        session_id = state.get(SESSION_CHANNEL)
-        if session_id is None or self._outer() is not None:
-            return None
-        seen = (state.get(SEEN_CHANNEL) or {}).get(session_id, 0)
-        new: list[tuple[int, str, str | None]] = yield Step(
-            lambda: self.rein.journal.effects(session_id, after=seen)
-        )
-        messages = {message.id for message in state["messages"]}
-        ours: Sequence[tuple[int, str]] = [
-            (seq, one) for seq, one, message_id in new if message_id is None or message_id in messages
-        ]
-        if not ours:
-            return None
-        return {STACK_CHANNEL: [one for _, one in ours], SEEN_CHANNEL: {session_id: ours[-1][0]}}
 
 
 def _with(response: Any, adopted: list[str]) -> Any:

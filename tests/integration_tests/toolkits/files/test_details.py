@@ -339,3 +339,28 @@ def test_another_process_undoes_with_the_root_from_the_environment(api: Root, tm
     )
     assert done.stdout.strip() == "{'restored': 1}", done.stderr
     assert world(api.path) == before
+
+
+def test_another_root_does_not_undo_it(api: Root, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = Root(tmp_path / "elsewhere")
+    with AgentRein(f"sqlite:///{tmp_path / 'journal.db'}", clients={"files": elsewhere}) as rein:
+        [write] = rein.tools(FilesToolkit(api, include=["files.write"]))
+        with rein.session(intent="note it") as session:
+            write.invoke({"path": "a", "content": "mine"})
+        plant(elsewhere.path, "a", "mine")
+        [line] = session.rollback()
+    assert line.outcome == "stuck"
+    assert "WrongAccount" in (line.error or "")
+    assert (elsewhere.path / "a").exists()
+    assert (api.path / "a").exists()
+
+
+def test_a_mode_that_others_changed_is_a_conflict(api: Root) -> None:
+    op = Write(path="a", content="mine")
+    action = recorded(op, api)
+    op.do(api, action)
+    (api.path / "a").chmod(0o600)
+    with pytest.raises(Conflict):
+        op.undo(api, action)
+    assert (api.path / "a").exists()
