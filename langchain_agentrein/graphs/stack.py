@@ -1,0 +1,28 @@
+"""The checkpointed stack: the journal's projection onto an agent's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_agentrein.flow import Flow, Step
+from langchain_agentrein.graphs.state import SEEN_CHANNEL, STACK_CHANNEL
+from langchain_agentrein.identity import SESSION_CHANNEL
+from langchain_agentrein.journal import Journal
+
+
+def projected(journal: Journal, state: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+    """The update that adds the present session's new actions, as far as the state has their messages.
+
+    What the state has no message for is an orphan, and must not be hidden by standing in the stack.
+    """
+    session_id = state.get(SESSION_CHANNEL)
+    if session_id is None:
+        return {}
+    seen = (state.get(SEEN_CHANNEL) or {}).get(session_id, 0)
+    new: list[tuple[int, str, str | None]] = yield Step(lambda: journal.effects(session_id, after=seen))
+    messages = {message.id for message in state["messages"]}
+    ours = [(seq, one) for seq, one, message_id in new if message_id is None or message_id in messages]
+    if not ours:
+        return {}
+    return {STACK_CHANNEL: [one for _, one in ours], SEEN_CHANNEL: {session_id: ours[-1][0]}}
