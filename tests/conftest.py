@@ -24,10 +24,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A running PostgreSQL, as its superuser. Prefer `postgres_database`, which nobody else writes to."""
     try:
-        with postgres.server(tmp_path_factory.mktemp("postgres")) as url:
+        with postgres.server() as url:
             yield url.render_as_string(hide_password=False)
     except postgres.NoPostgres as missing:
         if os.environ.get("CI") == "true":

