@@ -1,6 +1,7 @@
 """Forward and back, written once as generators that `flow` drives, sync or async."""
 
 from langchain_agentrein.engine.approvals import decide, propose
+from langchain_agentrein.engine.calls import open_session
 from langchain_agentrein.engine.compensate import AWAITING_APPROVAL, compensate
 from langchain_agentrein.engine.core import (
     Call,
@@ -46,6 +47,7 @@ __all__ = [
     "expire",
     "freeze",
     "next_back",
+    "open_session",
     "perform",
     "plan",
     "propose",

@@ -95,15 +95,15 @@ def _same_arguments(core: Core, op: Operation, known: Action) -> None:
     )
 
 
-def open_session(core: Core, call: Call) -> Flow[SessionRecord]:
+def open_session(core: Core, own: SessionRecord) -> Flow[SessionRecord]:
     """The session to record in: the call's own or, where that is closed, a child of it."""
-    session, n = call.session, 0
+    session, n = own, 0
     while True:
         known: SessionRecord | None = yield Step(core.journal.session, (session.id,))
         if known is None or known.status not in CLOSED:
             return known or session
         n += 1
-        session = replace(call.session, id=f"{call.session.id}~{n}", parent_id=call.session.id)
+        session = replace(own, id=f"{own.id}~{n}", parent_id=own.id)
 
 
 def draft(

@@ -55,7 +55,7 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
         return Considered(latest, assessment)
     if latest is not None and latest.status in _RECORDED:
         return None  # it ran, or is running: the executor answers with what is recorded
-    call = replace(call, session=(yield from open_session(core, call)))
+    call = replace(call, session=(yield from open_session(core, call.session)))
     account: str | None = yield Step(op.account, (api,))
     action = draft(core, op, call, latest, assessment, account)
     assessment, verdict = judged(core, action, assessment)

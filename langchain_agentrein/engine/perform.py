@@ -66,7 +66,7 @@ class _Opening:
             return earlier
         waiting = earlier if earlier is not None and earlier.status in UNFINISHED else None
         if waiting is None:
-            self.call = replace(self.call, session=(yield from open_session(core, self.call)))
+            self.call = replace(self.call, session=(yield from open_session(core, self.call.session)))
         yield Step(self._apart)
         assessment = yield Step(self.op.assess, (api,))
         account: str | None = yield Step(self.op.account, (api,))

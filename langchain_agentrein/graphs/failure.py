@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.types import Command
 
 from langchain_agentrein import engine
-from langchain_agentrein.action import UNDONE
+from langchain_agentrein.action import UNDONE, SessionRecord
 from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import JournalError
 from langchain_agentrein.flow import Flow
@@ -21,7 +21,7 @@ from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.rein import AgentRein
 
 Failure = dict[str, Any]
-"""`{"type", "message", "tool", "tool_call_id", "walked"}`"""
+"""`{"type", "message", "tool", "tool_call_id", "session_id", "walked"}`"""
 
 
 def unwalked(state: Mapping[str, Any]) -> Failure | None:
@@ -31,11 +31,13 @@ def unwalked(state: Mapping[str, Any]) -> Failure | None:
 
 
 def freeze(
-    rein: AgentRein, request: ToolCallRequest, session_id: str, error: Exception, *, nested: bool
+    rein: AgentRein, request: ToolCallRequest, session: SessionRecord, error: Exception, *, nested: bool
 ) -> Flow[dict[str, Failure]]:
     """The first act of any failure: no new actions of this session.
 
     Args:
+        session: As the state names it. Where that is closed, since an old checkpoint is replayed, what
+            fails is the child in which new calls are recorded, never what ended well.
         nested: The session is another agent's: it decides whether this is a failure of the whole.
     Returns:
         The mark for the state.
@@ -49,11 +51,14 @@ def freeze(
     if not nested and rein.on_failure != "keep":
         asking = rein.on_failure == "ask" and has_checkpointer(request.runtime.config)
         try:
-            yield from engine.freeze(rein.core, Scope((session_id,)), failure=failure, asking=asking)
+            failure["session_id"] = (yield from engine.open_session(rein.core, session)).id
+            yield from engine.freeze(
+                rein.core, Scope((failure["session_id"],)), failure=failure, asking=asking
+            )
         except JournalError as unavailable:
             # Without its journal nothing can be walked, and the caller must know the first error.
             raise error from unavailable
-    return {session_id: failure}
+    return {session.id: failure}
 
 
 def caught(request: ToolCallRequest, failure: dict[str, Failure]) -> Command[Any]:
@@ -68,9 +73,9 @@ def caught(request: ToolCallRequest, failure: dict[str, Failure]) -> Command[Any
     return Command(update={"messages": [message], FAILURE_CHANNEL: failure})
 
 
-def walk_of(session_id: str, failure: Failure) -> dict[str, Any]:
+def walk_of(failure: Failure) -> dict[str, Any]:
     """What the compensation subgraph is given."""
-    return {"session_id": session_id, "cause": cause_of(failure), "failure": failure}
+    return {"session_id": failure["session_id"], "cause": cause_of(failure), "failure": failure}
 
 
 def ended(state: Mapping[str, Any], session_id: str, failure: Failure, report: Any) -> dict[str, Any]:

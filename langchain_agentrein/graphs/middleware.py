@@ -138,7 +138,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             return update
         session, report = self._session(state), None
         if self._walks:
-            report = self._compensation.invoke(failures.walk_of(session.id, failure)).get("report")
+            report = self._compensation.invoke(failures.walk_of(failure)).get("report")
         else:
             run(self._keep(session))
         return {**update, **failures.ended(state, session.id, failure, report)}
@@ -151,7 +151,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             return update
         session, report = self._session(state), None
         if self._walks:
-            walked = await self._compensation.ainvoke(failures.walk_of(session.id, failure))
+            walked = await self._compensation.ainvoke(failures.walk_of(failure))
             report = walked.get("report")
         else:
             await arun(self._keep(session))
@@ -199,7 +199,8 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def _model_failed(self, state: Mapping[str, Any], error: Exception) -> Flow[None]:
         if self.on_model_failure == "rollback" and self._outer() is None:
-            scope = Scope((self._session(state).id,))
+            live = yield from engine.open_session(self.rein.core, self._session(state).record)
+            scope = Scope((live.id,))
             if (yield Step(self.rein.journal.session, scope.session_ids)) is not None:
                 failure = engine.told(error)
                 yield from engine.freeze(self.rein.core, scope, failure=failure)
@@ -281,9 +282,9 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     # -- failure -----------------------------------------------------------------------------------
 
     def _freeze(self, request: ToolCallRequest, error: Exception, *, nested: bool) -> Flow[dict[str, Any]]:
-        session_id = self._session(request.state).id
-        self._errors[session_id] = error
-        return (yield from failures.freeze(self.rein, request, session_id, error, nested=nested))
+        session = self._session(request.state).record
+        self._errors[session.id] = error
+        return (yield from failures.freeze(self.rein, request, session, error, nested=nested))
 
     @property
     def _walks(self) -> bool:
@@ -291,8 +292,9 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         return self._outer() is None and self.rein.on_failure != "keep"
 
     def _keep(self, session: Session) -> Flow[None]:
-        if self._outer() is None and (yield Step(self.rein.journal.session, (session.id,))) is not None:
-            yield Step(self.rein.journal.set_session, (session.id, SessionStatus.KEPT))
+        live = yield from engine.open_session(self.rein.core, session.record)
+        if self._outer() is None and (yield Step(self.rein.journal.session, (live.id,))) is not None:
+            yield Step(self.rein.journal.set_session, (live.id, SessionStatus.KEPT))
 
     def _stacked(self, state: Mapping[str, Any]) -> Flow[dict[str, Any]]:
         if self._outer() is not None:
@@ -317,7 +319,8 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         if failure is None:
             update = yield from self._stacked(state)
             if self._outer() is None:
-                yield from session._complete()
+                live = yield from engine.open_session(self.rein.core, session.record)
+                yield from Session(self.rein, live)._complete()
             return update
         if not self.reraise and self._outer() is None:
             return None
@@ -326,11 +329,12 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             raise original
         report = None
         if self._walks:
-            report = yield from engine.report(self.rein.core, Scope((session.id,)))
+            report = yield from engine.report(self.rein.core, Scope((failure["session_id"],)))
         undone = failures.told(report.to_dict() if report is not None else None)
+        session_id = failure.get("session_id", session.id)
         raise SessionFailed(
-            f"session {session.id} failed: {failures.cause_of(failure)}. {undone}",
-            session_id=session.id,
+            f"session {session_id} failed: {failures.cause_of(failure)}. {undone}",
+            session_id=session_id,
             report=report,
             error={"type": failure["type"], "message": failure["message"]},
         ) from original

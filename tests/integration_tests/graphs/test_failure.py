@@ -122,6 +122,17 @@ def test_a_failure_leaves_completed_turns_alone(rein: AgentRein, hotel: Hotel) -
     assert hotel.rooms == []
 
 
+def test_a_failing_replay_of_a_completed_turn_undoes_only_what_is_new(rein: AgentRein, hotel: Hotel) -> None:
+    agent = agent_of(rein, hotel, BOOK_TWO, AIMessage("done"), calls(("book", {"room": "c"})), CHARGE)
+    agent.invoke(GO, on("1"))
+    after_tools = next(state for state in agent.get_state_history(on("1")) if state.next == ("model",))
+
+    fails(agent, None, after_tools.config)
+
+    assert sorted(hotel.rooms) == ["a", "b"], "the turn that ended well is not touched"
+    assert sorted(str(session.status) for session in rein.sessions()) == ["completed", "rolled_back"]
+
+
 def test_parallel_siblings_end_before_the_walk(rein: AgentRein, hotel: Hotel) -> None:
     agent = agent_of(
         rein, hotel, calls(("charge", {"amount": 1}), ("book", {"room": "a"}), ("book", {"room": "b"}))
