@@ -196,6 +196,25 @@ class OperationLaws(Laws):
             pytest.skip("nobody else can change it")
         self._kept(rein, session, operation, api)
 
+    def test_only_a_person_lets_an_undo_overwrite(
+        self, rein: AgentRein, operation: Operation, api: Any
+    ) -> None:
+        """A forced undo goes through whatever others changed; or it leaves that alone, and says why."""
+        self._reversible(operation)
+        before = self.world(api)
+        session, after = self._done(rein, operation, api)
+        if not self.foreign_edit(api):
+            pytest.skip("nobody else can change it")
+        theirs = self.world(api)
+        self._rollback(rein, session, operation, on_conflict="force")
+        [action] = session.actions()
+        if action.status in (Status.CONFLICT, Status.STUCK):
+            assert action.undo.error
+            assert self.keeps(theirs, self.world(api))
+        else:
+            assert action.status in UNDONE
+            assert self.world(api) == self.left(before, after)
+
     def test_what_others_added_is_kept(self, rein: AgentRein, operation: Operation, api: Any) -> None:
         """Somebody built on what it created: that survives, and a person is told."""
         self._reversible(operation)
@@ -242,7 +261,7 @@ class OperationLaws(Laws):
         assert action.status is Status.EXECUTED, "what happened must never count as failed"
         if operation.reversal is Reversal.NONE:
             return
-        if operation.observes and action.after is None:  # nobody looked, and `expect` cannot tell
+        if operation.observes and not action.seen:  # nobody looked, and `expect` cannot tell
             self._rollback(rein, session, operation)
             [action] = session.actions()
             assert action.status in {*UNDONE, Status.CONFLICT}
@@ -269,10 +288,13 @@ class OperationLaws(Laws):
         assert action.status in UNDONE, f"{action.status}: {action.undo.error}"
         return action
 
-    def _rollback(self, rein: AgentRein, session: Session, operation: Operation) -> RollbackReport:
+    def _rollback(
+        self, rein: AgentRein, session: Session, operation: Operation, **options: Any
+    ) -> RollbackReport:
         """Undo, with every far-reaching undo approved."""
         plan = self._drive(rein, operation, "plan", session=session.id)
-        report = self._drive(rein, operation, "rollback", session=session.id, approve=plan, by="the laws")
+        options |= {"session": session.id, "approve": plan, "by": "the laws"}
+        report = self._drive(rein, operation, "rollback", **options)
         assert isinstance(report, RollbackReport)
         return report
 

@@ -69,7 +69,7 @@ class Mkdir(_Directory):
 
     def attached(self, api: Root, action: Action) -> Sequence[str]:
         before = action.before
-        made = (action.receipt or before).get("made", before["made"])
+        made = (action.receipt or {}).get("made", before["made"])
         found = ((place, others(api, place, before["then"])) for place in made)
         return [f"others put {listed(names)} into {place}" for place, names in found if names]
 
@@ -79,7 +79,7 @@ class Mkdir(_Directory):
         place = action.before["at"]
         now = self.saw(root, place, action.before)
         if now not in (None, action.before["then"][place]):
-            raise Conflict(f"somebody changed {place} just now")
+            self.overwrite(action, place, None, now)
         if now is not None:
             remove(root, place)
         return []

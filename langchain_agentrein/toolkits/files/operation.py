@@ -72,7 +72,7 @@ class FileOperation(Operation):
             return self.plan(api)
 
     def do(self, api: Root, action: Action) -> Json:
-        """receipt: {"path": str, ...}, see `told`."""
+        """receipt: {"path": str, "made": [str], ...}, see `told`; `made` only if it may make directories on the way"""
         before, made = action.before, list[str]()
         with refusing():
             if not self.untouched(api, action):
@@ -92,7 +92,7 @@ class FileOperation(Operation):
                 raise NotDone(f"{self._named()}: {reason(error)}; nothing was changed") from error
             raise
         receipt = self.told(before)
-        return {**receipt, "made": made} if "made" in receipt else receipt
+        return {**receipt, "made": made} if before["made"] else receipt
 
     def _made(self, root: Root, place: str, before: Json) -> bool:
         """Make a directory, unless a call beside this one did."""
@@ -166,7 +166,8 @@ class FileOperation(Operation):
         with conflicting():
             found = self.restore(api, action)
         unmake(api, before["made"])
-        for place in before["made"]:
+        made = (action.receipt or {}).get("made", before["made"])
+        for place in made:  # those that a call beside this one made are its to tell of
             if some := others(api, place, before["then"]):
                 found.append(f"the directory {place} stays, since others put {listed(some)} into it")
                 break
@@ -182,8 +183,8 @@ class FileOperation(Operation):
             restored.append(place)
             if now == seen(was):
                 continue
-            if now != then and not action.undo_forced:
-                raise Conflict(f"somebody changed {place} just now")
+            if now != then:
+                self.overwrite(action, place, was, now)
             if was is None:
                 remove(root, place)
             else:
@@ -191,6 +192,19 @@ class FileOperation(Operation):
         return [
             line for place in restored for line in residue(place, before["was"][place], look(root, place))
         ]
+
+    def overwrite(self, action: Action, place: str, was: Json, now: Json) -> None:
+        """Let what somebody changed be overwritten, if a person said so. A directory never is: it may hold more.
+
+        Raises:
+            Conflict: Nobody said so.
+        """
+        if not action.undo_forced:
+            raise Conflict(f"somebody changed {place} just now")
+        if "dir" in {entry["type"] for entry in (was, now) if entry is not None}:
+            raise Conflict(
+                f"{place} was changed since, and a directory is never overwritten: settle it by hand"
+            )
 
     # -- for the person who decides ----------------------------------------------------------------
 

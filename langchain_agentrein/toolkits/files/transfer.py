@@ -126,7 +126,7 @@ class Move(_Transfer):
         if now == seen(was[to]):
             return []
         if now not in (then[to], None):
-            raise Conflict(f"somebody changed {to} just now")
+            self.overwrite(action, to, was[to], now)
         if was[to] is None:
             remove(root, to)
             return []

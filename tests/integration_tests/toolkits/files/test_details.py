@@ -18,7 +18,7 @@ from langchain_agentrein import AgentRein, ApprovalRule
 from langchain_agentrein.action import Action, Risk, Status
 from langchain_agentrein.errors import Conflict, NotDone
 from langchain_agentrein.operation import Operation
-from langchain_agentrein.toolkits.files import FilesToolkit
+from langchain_agentrein.toolkits.files import FilesToolkit, place
 from langchain_agentrein.toolkits.files.delete import Delete
 from langchain_agentrein.toolkits.files.directories import Mkdir, Rmtree
 from langchain_agentrein.toolkits.files.root import Root
@@ -364,3 +364,73 @@ def test_a_mode_that_others_changed_is_a_conflict(api: Root) -> None:
     with pytest.raises(Conflict):
         op.undo(api, action)
     assert (api.path / "a").exists()
+
+
+def test_a_directory_others_use_does_not_keep_the_rest_from_being_undone(api: Root, tmp_path: Path) -> None:
+    with AgentRein(f"sqlite:///{tmp_path / 'journal.db'}") as rein:
+        [write] = rein.tools(FilesToolkit(api, include=["files.write"]))
+        with rein.session(intent="note it") as session:
+            write.invoke({"path": "a/b/mine", "content": "mine"})
+        plant(api.path, "a/theirs", "theirs")
+        [line] = session.rollback()
+    assert (line.outcome, line.residue) == (
+        "compensated",
+        ("the directory a stays, since others put theirs into it",),
+    )
+    assert set(world(api.path)) == {"a", "a/theirs"}
+
+
+def test_what_was_moved_and_then_edited_is_not_moved_back(api: Root) -> None:
+    plant(api.path, "a", "mine")
+    op = Move(source_path="a", destination_path="b")
+    action = recorded(op, api)
+    op.do(api, action)
+    for change in ("edited", None):
+        if change is None:
+            (api.path / "b").unlink()
+        else:
+            (api.path / "b").write_text(change)
+        before = world(api.path)
+        with pytest.raises(Conflict, match="cannot be moved back"):
+            op.undo(api, action)
+        assert world(api.path) == before
+
+
+def test_a_made_directory_whose_mode_others_changed_is_a_conflict(api: Root) -> None:
+    op = Mkdir(path="a/b")
+    action = recorded(op, api)
+    op.do(api, action)
+    (api.path / "a" / "b").chmod(0o700)
+    with pytest.raises(Conflict):
+        op.undo(api, action)
+    assert (api.path / "a" / "b").is_dir()
+
+
+def test_a_tree_is_not_put_back_over_what_somebody_made_in_the_last_moment(
+    api: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(api.path, "t/x", "x")
+    op = Rmtree(path="t")
+    action = recorded(op, api)
+    op.do(api, action)
+    real = place._build
+
+    def late(*args: Any) -> None:
+        real(*args)
+        (api.path / "t").mkdir(mode=0o700)
+
+    monkeypatch.setattr(place, "_build", late)
+    with pytest.raises(Conflict):
+        op.undo(api, action)
+    assert world(api.path)["t"] == ("dir", 0o700)
+
+
+def test_a_directory_is_never_overwritten_even_if_somebody_says_so(api: Root) -> None:
+    plant(api.path, "a", "old")
+    op = Delete(path="a")
+    action = recorded(op, api)
+    op.do(api, action)
+    plant(api.path, "a/theirs", "theirs")
+    with pytest.raises(Conflict, match="never overwritten"):
+        op.undo(api, action.with_(undo_forced=True))
+    assert (api.path / "a" / "theirs").read_text() == "theirs"
