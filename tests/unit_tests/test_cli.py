@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import os
 import shutil
@@ -404,8 +405,14 @@ def asked(tmp_path: Path) -> World:
     with AgentRein(
         f"sqlite:///{tmp_path / 'journal.db'}", rules=[ApprovalRule("files.write", "ask")]
     ) as rein:
-        with rein.session(thread_id="desk") as session, pytest.raises(ApprovalRequired):
-            write(rein, work, a="new")
+        session = rein.session(thread_id="desk")
+
+        def ask() -> None:
+            session.__enter__()  # and never left: whoever ran it waits, or died
+            with pytest.raises(ApprovalRequired):
+                write(rein, work, a="new")
+
+        contextvars.copy_context().run(ask)
         with sqlite3.connect(tmp_path / "journal.db") as connection:
             [(action_id,)] = connection.execute("SELECT id FROM agentrein_actions").fetchall()
         connection.close()
