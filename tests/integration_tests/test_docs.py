@@ -73,3 +73,15 @@ def test_links_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_tests_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    path = ""
+    for named, test in re.findall(r"`([\w/]+\.py)?(?:::(\w+))?`", text):
+        path = named or path
+        if not path.startswith(("unit_tests", "integration_tests")):
+            continue
+        file = ROOT / "tests" / path
+        assert file.exists(), f"ARCHITECTURE.md names tests/{path}"
+        assert not test or f"def {test}(" in file.read_text(), f"ARCHITECTURE.md names {path}::{test}"
