@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_socket import SocketBlockedError
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "langchain_agentrein"
@@ -110,3 +113,17 @@ def test_pins_name_versions_and_no_place() -> None:
         pin for pin in pins if not pin.startswith("#") and (pin.count("==") != 1 or set(pin) & set("@/:; "))
     ]
     assert not odd
+
+
+@pytest.mark.parametrize("name", ["Makefile", "pyproject.toml", "constraints.txt", ".ci/run"])
+def test_nothing_says_where_packages_come_from(name: str) -> None:
+    """That is for the machine's own configuration to say."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert not re.findall(
+        r"index-url|find-links|trusted-host|\[\[tool\.uv\.index|https?://\S*(?:simple|packages)\b", text
+    )
+
+
+def test_unit_tests_reach_nobody() -> None:
+    with pytest.warns(UserWarning, match="A test tried to use socket"), pytest.raises(SocketBlockedError):
+        socket.create_connection(("127.0.0.1", 9))
