@@ -201,7 +201,7 @@ class ToolOperation(Operation):
             Reported: The function raised, and the tool turned that into an answer for the model.
         """
         if "error" in told:
-            raise Reported(shown) from told["error"]
+            raise Reported(shown, encode(shown)) from told["error"]
         self._shown.append(shown)
         return told.get("value")
 

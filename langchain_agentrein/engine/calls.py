@@ -61,6 +61,9 @@ def _follow(core: Core, op: Operation, latest: Action) -> Performed | Action:
     if status in (Status.EXECUTED, Status.IRREVERSIBLE):
         _same_arguments(core, op, latest)
         return Performed(latest, replayed=True)
+    if status is Status.IN_DOUBT and latest.result is not None:
+        _same_arguments(core, op, latest)
+        return Performed(latest, replayed=True)
     if status is Status.IN_DOUBT:
         raise InDoubt(
             f"action {latest.id} ({latest.operation}) may have happened already, and nothing here can tell: "

@@ -70,11 +70,12 @@ class Reported(Exception):
 
     Attributes:
         shown: The answer.
+        record: The answer as JSON, so that the same call can be given it again.
     """
 
-    def __init__(self, shown: Any) -> None:
+    def __init__(self, shown: Any, record: Json = None) -> None:
         super().__init__("the tool answered an error")
-        self.shown = shown
+        self.shown, self.record = shown, record
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,9 @@ def _failed(
     """Record a failure for what it is; where a probe can tell, ask it at once."""
     if certain:
         return (yield from _noted(core, action, Status.FAILED, error))
-    action = yield from _noted(core, action, Status.IN_DOUBT, error)
+    # The model was given an answer all the same: the same call gets it again, and is not tried again.
+    answer = {"result": error.record} if isinstance(error, Reported) else {}
+    action = yield from _noted(core, action, Status.IN_DOUBT, error, **answer)
     if action.status is Status.IN_DOUBT and op.overrides("probe"):
         try:
             action = yield from reconcile(core, action, op=op, api=api, fresh=True)
@@ -104,10 +106,10 @@ def _failed(
     return action
 
 
-def _noted(core: Core, action: Action, to: Status, error: BaseException) -> Flow[Action]:
+def _noted(core: Core, action: Action, to: Status, error: BaseException, **payload: Json) -> Flow[Action]:
     """Record how an effect ended without a receipt; a journal that is away must not hide the error itself."""
     try:
-        return (yield from _settled(core, action, to, error=told(error)))
+        return (yield from _settled(core, action, to, error=told(error), **payload))
     except JournalError as lost:
         error.add_note(
             f"action {action.id} stays under way in the journal until `agentrein recover` settles it: {lost}"

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
+from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import NodeError
 from langgraph.graph import START, MessagesState, StateGraph
@@ -236,3 +237,31 @@ def test_the_compensation_graph_can_be_run_by_hand(rein: AgentRein, hotel: Hotel
     assert hotel.rooms == []
     assert out["report"]["counts"] == {"compensated": 1}
     assert rein.actions(session=session.id)[0].undo.cause == "second thoughts"
+
+
+def test_an_error_that_the_model_was_shown_is_shown_again_on_resume(rein: AgentRein, hotel: Hotel) -> None:
+    @tool
+    def flaky(n: int) -> str:
+        """Act, and fail."""
+        hotel.log.append("acted")
+        raise ToolException("lost the reply")
+
+    flaky.handle_tool_error = True
+
+    @reversible(read_only=True)
+    def ask(question: str) -> str:
+        """Ask the user."""
+        return str(interrupt(question))
+
+    [acting, asking] = rein.tools(reversible(flaky, undo=lambda action: None), ask)
+    builder = StateGraph(MessagesState)
+    builder.add_node("tools", ToolNode([acting, asking]))
+    builder.add_edge(START, "tools")
+    graph = add_compensation(builder, rein=rein).compile(checkpointer=InMemorySaver())
+    both = calls(("flaky", {"n": 1}), ("ask", {"question": "sure?"}))
+    graph.invoke({"messages": [("user", "go"), both]}, on("1"))
+
+    out = graph.invoke(Command(resume="yes"), on("1"))
+
+    assert hotel.log == ["acted"]
+    assert [message.content for message in out["messages"][-2:]] == ["lost the reply", "yes"]
