@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import StaticPool
 
 from langchain_agentrein.errors import ConfigError, JournalUnavailable
@@ -136,6 +143,11 @@ class Store:
             yield
         except IntegrityError:
             raise
+        except (DataError, UnicodeEncodeError) as error:
+            reason = error.orig if isinstance(error, DataError) else error
+            raise ConfigError(
+                f"the journal cannot store that name or id: {reason}; nothing was recorded"
+            ) from error
         except DBAPIError as error:
             raise JournalUnavailable(
                 f"the journal at {self.engine.url.render_as_string(hide_password=True)} "
@@ -159,7 +171,7 @@ def _hint(message: str) -> str:
         "readonly": "; make the file and its directory writable",
         "full": "; free some disk space",
         "disk I/O": "; check the disk",
-        "unable to open": "; check that the directory exists and is writable",
+        "unable to open": "; check that the directory exists; make the file and its directory writable",
     }.items():
         if sign in message:
             return hint

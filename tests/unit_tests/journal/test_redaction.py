@@ -1,0 +1,129 @@
+"""Which values are secrets, and which only look like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_agentrein.journal import Redactor
+from langchain_agentrein.journal.codec import Hidden
+from langchain_agentrein.journal.redaction import REDACTED
+
+SECRET_KEYS = [
+    "password", "Password", "new_password", "userPassword", "dbPassword", "passwords", "password_hash", "pwd",
+    "secret", "clientSecret", "client_secret", "api_key", "apiKey", "x-api-key", "X-Auth-Token", "access_token",
+    "refreshToken", "id_token", "token", "Authorization", "credentials", "Set-Cookie", "private_key",
+    "aws.secret.key", "session id", "ssn", "cardNumber", "card_number", "cvc", "iban", "password2",
+]  # fmt: skip
+PLAIN_KEYS = [
+    "passenger", "tokens", "max_tokens", "total_tokens", "next_page_token", "nextPageToken", "sync_token",
+    "continuation_token", "tokenizer", "secretary", "primary_key", "public_key", "key", "keys", "author",
+    "monkey", "cookies_accepted", "description", "bearer_of_news", "passport_office", "compass", "",
+]  # fmt: skip
+SECRET_VALUES = [
+    "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+    "rk_test_4eC39HqLyjWDarjtT1zdp7dc",
+    "whsec_4eC39HqLyjWDarjtT1zdp7dc",
+    "sk-ant-api03-4eC39HqLyjWDarjtT1zdp7dc",
+    "sk-proj-4eC39HqLyjWDarjtT1zdp7dc",
+    "ghp_4eC39HqLyjWDarjtT1zdp7dc123456",
+    "github_pat_11AAAAAAA0abcdefghijkl",
+    "glpat-4eC39HqLyjWDarjtT1zd",
+    "xoxb-123456789012-abcdefghij",
+    "xapp-1-A0123456-123456-abcdef",
+    "https://hooks.slack.com/services/T0000000/B0000000/XXXXXXXXXXXX",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ASIAIOSFODNN7EXAMPLE",
+    "AIzaSyA1234567890abcdefghijklmnopqrstuv",
+    "ya29.a0AfH6SMBx1234567890",
+    "pat-na1-12345678-1234-1234-1234-123456789012",
+    "ntn_1234567890abcdefghijklmnopqrstuvwxyz",
+    "SG.abcdefghijklmnop.qrstuvwxyz0123456789",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-def",
+    "Authorization: Bearer abcdef0123456789abcdef",
+    "postgresql://ana:hunter2@db/crm",
+    "redis://:hunter2@cache:6379/0",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+]
+PLAIN_VALUES = [
+    "the bearer authentication-is-required header",
+    "risk-management-for-absolute-beginners-and-experts",
+    "sk-estonian-translation-of-the-handbook",
+    "https://example.com/a:b@c",
+    "ana@acme.com",
+    "https://docs.stripe.com/keys#sk_live",
+    "AKIA is a prefix",
+    "-----BEGIN CERTIFICATE-----",
+    "skeleton_live_show",
+    "eyJ is how a token begins",
+    "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+]
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+def test_keys_that_name_a_secret(key: str) -> None:
+    redactor = Redactor()
+    for value in ("hunter2", 4711, b"\x01", 0.5):
+        assert redactor.is_secret(key, value), (key, value)
+    for nothing in (None, "", True, False):
+        assert not redactor.is_secret(key, nothing)
+
+
+@pytest.mark.parametrize("key", PLAIN_KEYS)
+def test_keys_that_only_look_like_it(key: str) -> None:
+    assert not Redactor().is_secret(key, "value")
+
+
+@pytest.mark.parametrize("value", SECRET_VALUES)
+def test_values_that_are_credentials(value: str) -> None:
+    redactor = Redactor()
+    assert redactor.is_secret("note", value)
+    assert redactor.is_secret("raw", value.encode())
+    shown = redactor.mask({"note": f"use {value} for it", value: 1})
+    assert value not in str(shown)
+    assert shown["note"].startswith("use ")
+    assert REDACTED in shown["note"]
+    assert redactor.text(value) != value
+
+
+@pytest.mark.parametrize("value", PLAIN_VALUES)
+def test_values_that_only_look_like_it(value: str) -> None:
+    redactor = Redactor()
+    assert not redactor.is_secret("note", value)
+    assert redactor.mask(value) == value
+
+
+def test_whatever_lies_below_a_secret_key_is_secret() -> None:
+    shown = Redactor().mask({"credentials": {"user": "ana", "more": [{"pin": 12}]}, "user": "ana"})
+    assert shown == {
+        "credentials": {"user": REDACTED, "more": [{"pin": REDACTED}]},
+        "user": "ana",
+    }
+
+
+def test_an_own_detector_adds_to_it() -> None:
+    redactor = Redactor(lambda key, value: key == "salary")
+    assert redactor.mask({"salary": 5, "password": "x", "name": "ana"}) == {
+        "salary": REDACTED,
+        "password": REDACTED,
+        "name": "ana",
+    }
+
+
+def test_a_detector_that_fails_hides() -> None:
+    def broken(key: str, value: Any) -> bool:
+        raise ZeroDivisionError
+
+    assert Redactor(broken).mask(["x"]) == [REDACTED]
+
+
+def test_what_is_hidden_is_shown_as_that() -> None:
+    assert Redactor().mask({"a": Hidden({"$masked": True})}) == {"a": REDACTED}
+    assert Redactor().mask({"a": {"$masked": True}}) == {"a": {"$masked": True}}, "that is the caller's own"
+
+
+@pytest.mark.parametrize("value", [object(), {1: 2}])
+def test_what_is_no_json_is_not_shown(value: Any) -> None:
+    with pytest.raises(TypeError):
+        Redactor().mask(value)
