@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage
 
-from tests.support.agents import Scripted, calls, script
+from tests.support.agents import calls, script
+from tests.support.models import ScriptedModel
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -22,7 +23,7 @@ def examples(path: Path) -> list[str]:
     return BLOCK.findall(path.read_text())
 
 
-def readme(directory: Path) -> Scripted:
+def readme(directory: Path) -> ScriptedModel:
     (directory / "exports").mkdir()
     (directory / "exports" / "2019.csv").write_text("old leads")
     with sqlite3.connect(directory / "crm.db") as connection:

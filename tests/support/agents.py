@@ -1,46 +1,20 @@
-"""A scripted chat model, and a small world for agents to act on."""
+"""A small world for agents to act on, and the messages with which a model acts on it."""
 
 from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessage
 
 from langchain_agentrein import ReversibleTool, Risk, reversible
-
-Turn = AIMessage | Exception | Callable[[Sequence[BaseMessage]], AIMessage]
-
-
-class Scripted(BaseChatModel):
-    """Answers with the turns of its script, one after the other; an exception is raised."""
-
-    turns: list[Any]
-    at: int = 0
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Scripted:
-        return self
-
-    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-        turn: Turn = self.turns[self.at]
-        self.at += 1
-        if isinstance(turn, Exception):
-            raise turn
-        message = turn if isinstance(turn, AIMessage) else turn(messages)
-        return ChatResult(generations=[ChatGeneration(message=message.model_copy(update={"id": None}))])
+from tests.support.models import ScriptedModel, Turn
 
 
-def script(*turns: Turn) -> Scripted:
+def script(*turns: Turn) -> ScriptedModel:
     """A model with this script."""
-    return Scripted(turns=list(turns))
+    return ScriptedModel(turns=list(turns))
 
 
 def calls(*wanted: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:

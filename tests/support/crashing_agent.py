@@ -22,7 +22,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 
 from langchain_agentrein import AgentRein, Happened, NotHappened, SessionFailed, reversible
-from tests.support.agents import Scripted, calls
+from tests.support.agents import calls, script
 
 HERE = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
 CONFIG: Any = {"configurable": {"thread_id": "crash"}}
@@ -120,7 +120,7 @@ def main() -> None:
     rein = AgentRein(f"sqlite:///{HERE}/journal.db", backoff=0.01, on_orphans=wanted.get("on_orphans", "ask"))
     with saver.from_conn_string(f"{HERE}/checkpoints.db") as checkpointer:
         agent: Any = create_agent(
-            Scripted(turns=[turn] * 10),
+            script(*[turn] * 10),
             [book, charge],
             middleware=[rein.middleware()],
             checkpointer=checkpointer,
