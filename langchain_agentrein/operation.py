@@ -320,8 +320,8 @@ class Registry:
             if module is not None:
                 try:
                     importlib.import_module(module)
-                except ImportError as error:
-                    why = str(error)
+                except Exception as error:  # noqa: BLE001 - whatever its import runs into, it is not here
+                    why = why or f"{type(error).__name__}: {error}"
             known = self._classes.get((name, version), {})
             if source in known:
                 return known[source]
