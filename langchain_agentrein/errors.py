@@ -1,31 +1,31 @@
 """Everything this package raises on purpose.
 
-    AgentReinError
-    ├── ConfigError            a URL, a rule, an argument or a set-up that cannot work
-    │   ├── RuleError          an approval rule that names nothing, or asks for what is not there
-    │   └── UnboundTool        a mutating tool was called without an `AgentRein` behind it
-    ├── JournalError           the journal could not record or read; nothing ran
-    │   ├── JournalUnavailable   locked, full, read-only, unreachable
-    │   ├── JournalVersion       written by a newer release
-    │   ├── PayloadTooLarge      more than the journal agreed to hold
-    │   └── ChainBroken          the record was changed behind our back
-    ├── TransitionError        the action may not go from its status to that one
-    │   └── LostRace             somebody else holds it, or it moved on
-    ├── Refused                the call may not run; nothing ran
-    │   ├── ActionDenied         a rule or a person said no
-    │   ├── ApprovalRequired     it needs a person's approval first
-    │   ├── SessionFrozen        its session is failing or closed
-    │   ├── CallConflict         the same call, with other arguments
-    │   └── OrphanedActions      the thread holds effects its state knows nothing of
-    ├── NotDone                the effect certainly did not happen
-    │   └── Throttled            and may be tried again after `retry_after` seconds
-    ├── InDoubt                the effect may have happened; a person must look
-    ├── UndoError              an undo could not be done
-    │   ├── UnknownOperation     no installed code answers to that name and version
-    │   ├── WrongAccount         these credentials belong to another account
-    │   ├── SealError            a sealed value cannot be read without its key
-    │   └── Conflict             somebody changed what would be overwritten
-    └── SessionFailed          the session failed; `report` says what was undone
+AgentReinError
+├── ConfigError            a URL, a rule, an argument or a set-up that cannot work
+│   ├── RuleError          an approval rule that names nothing, or asks for what is not there
+│   └── UnboundTool        a mutating tool was called without an `AgentRein` behind it
+├── JournalError           the journal could not record or read; nothing ran
+│   ├── JournalUnavailable   locked, full, read-only, unreachable
+│   ├── JournalVersion       written by a newer release
+│   ├── PayloadTooLarge      more than the journal agreed to hold
+│   └── ChainBroken          the record was changed behind our back
+├── TransitionError        the action may not go from its status to that one
+│   └── LostRace             somebody else holds it, or it moved on
+├── Refused                the call may not run; nothing ran
+│   ├── ActionDenied         a rule or a person said no
+│   ├── ApprovalRequired     it needs a person's approval first
+│   ├── SessionFrozen        its session is failing or closed
+│   ├── CallConflict         the same call, with other arguments
+│   └── OrphanedActions      the thread holds effects its state knows nothing of
+├── NotDone                the effect certainly did not happen
+│   └── Throttled            and may be tried again after `retry_after` seconds
+├── InDoubt                the effect may have happened; a person must look
+├── UndoError              an undo could not be done
+│   ├── UnknownOperation     no installed code answers to that name and version
+│   ├── WrongAccount         these credentials belong to another account
+│   ├── SealError            a sealed value cannot be read without its key
+│   └── Conflict             somebody changed what would be overwritten
+└── SessionFailed          the session failed; `report` says what was undone
 """
 
 from __future__ import annotations
