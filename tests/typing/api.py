@@ -1,0 +1,85 @@
+"""The public API as a user's type checker sees it; checked by `make type`, never run."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+from langchain.agents import create_agent
+from langchain_core.tools import BaseTool
+
+from langchain_agentrein import (
+    Action,
+    AgentRein,
+    AgentReinMiddleware,
+    ApprovalRule,
+    Happened,
+    NotHappened,
+    Operation,
+    Reversal,
+    ReversibleTool,
+    Risk,
+    RollbackPlan,
+    RollbackReport,
+    Session,
+    Timeline,
+    Unknown,
+    reversible,
+)
+from langchain_agentrein.toolkits import FilesToolkit, SQLToolkit
+
+
+def plain(room: str) -> dict[str, str]:
+    """Book a room."""
+    return {"room": room}
+
+
+def cancel(action: Action) -> None:
+    """Cancel it."""
+
+
+assert_type(reversible(plain, undo=cancel), ReversibleTool)
+
+
+@reversible(undo=cancel, risk=Risk.HIGH)
+def book(room: str) -> dict[str, str]:
+    """Book a room."""
+    return {"room": room}
+
+
+assert_type(book, ReversibleTool)
+
+
+class Retitle(Operation):
+    """Change an issue's title."""
+
+    name, risk, reversal = "tracker.issues.retitle", Risk.MEDIUM, Reversal.EXACT
+    number: int
+    title: str
+
+    def do(self, api: Any, action: Action) -> Any:
+        return {"number": self.number}
+
+    def probe(self, api: Any, action: Action) -> Happened | NotHappened | Unknown:
+        return Unknown("it cannot be told")
+
+
+with AgentRein("sqlite:///x.db", rules=[ApprovalRule("book", "ask", above=Risk.LOW)]) as rein:
+    assert_type(rein, AgentRein)
+    assert_type(rein.tools(book, FilesToolkit("."), SQLToolkit("sqlite:///y.db")), list[BaseTool])
+    assert_type(rein.middleware(), AgentReinMiddleware)
+    assert_type(rein.plan(thread="1"), RollbackPlan)
+    assert_type(rein.rollback(thread="1", by="ana"), RollbackReport)
+    assert_type(rein.recover(), RollbackReport)
+    assert_type(rein.timeline(session="1"), Timeline)
+    agent = create_agent("openai:x", rein.tools(book), middleware=[rein.middleware()])
+    with rein.session(intent="book") as session:
+        assert_type(session, Session)
+        assert_type(session.actions(), list[Action])
+
+
+async def asynchronous(rein: AgentRein) -> None:
+    """The twins."""
+    assert_type(await rein.arollback(thread="1"), RollbackReport)
+    assert_type(await rein.aplan(session="1"), RollbackPlan)
+    async with rein.session(intent="book") as session:
+        await session.arollback(by="ana")
