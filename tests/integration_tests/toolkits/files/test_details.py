@@ -434,3 +434,15 @@ def test_a_directory_is_never_overwritten_even_if_somebody_says_so(api: Root) ->
     with pytest.raises(Conflict, match="never overwritten"):
         op.undo(api, action.with_(undo_forced=True))
     assert (api.path / "a" / "theirs").read_text() == "theirs"
+
+
+def test_what_somebody_put_where_a_moved_file_was_is_kept(api: Root) -> None:
+    plant(api.path, "a", "mine")
+    op = Move(source_path="a", destination_path="b")
+    action = recorded(op, api)
+    op.do(api, action)
+    plant(api.path, "a", "theirs")
+    before = world(api.path)
+    with pytest.raises(Conflict, match="something else at a"):
+        op.undo(api, action)
+    assert world(api.path) == before

@@ -173,3 +173,25 @@ def test_a_link_swapped_in_before_the_undo_is_not_followed(outside: Path, api: R
     except (Conflict, NotDone):
         pass
     assert world(target) == before
+
+
+def test_a_file_swapped_for_a_link_is_not_read(
+    outside: Path, api: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at what it is and the opening of it."""
+    real = Root.stat
+
+    def late(self: Root, place: str) -> Any:
+        there = real(self, place)
+        (api.path / "a" / "inner").unlink()
+        (api.path / "a" / "inner").symlink_to(outside / "secret")
+        return there
+
+    for op in (Read(path="a/inner"), Write(path="a/inner", content="x")):
+        monkeypatch.setattr(Root, "stat", late)
+        with pytest.raises(NotDone):
+            op.do(api, None) if isinstance(op, Read) else op.snapshot(api)  # type: ignore[arg-type]
+        monkeypatch.setattr(Root, "stat", real)
+        (api.path / "a" / "inner").unlink()
+        plant(api.path, "a/inner", "inner")
+    assert (outside / "secret").read_text() == "do not touch"
