@@ -49,10 +49,15 @@ def permitted(
     if not asked:
         action = yield from propose(core, action, call, verdict)
     if call.ask is None:
+        # Outside a graph each call is a new one, for which no earlier approval counts.
+        how = (
+            f"approve action {action.id} with `agentrein approve {action.id} --by NAME` and call again, or"
+            if call.key
+            else "allow it with an ApprovalRule, or run it in an agent and"
+        )
         raise ApprovalRequired(
             f"{op.name} needs approval ({verdict.reason or 'by its risk'}), and nobody can be asked here: "
-            f"approve action {action.id} with `agentrein approve {action.id} --by NAME` and call again, "
-            "or use the middleware, which asks",
+            f"{how} use the middleware, which asks",
             action_id=action.id,
         )
     decision: Decision = yield Step(call.ask, (action, assessment))

@@ -7,7 +7,9 @@ from typing import Any
 from langchain_agentrein.action import Action, Reversal, Risk, SessionRecord, Status
 from langchain_agentrein.journal import Journal
 
-SESSION = SessionRecord(id="ses_test", goal="test the journal", thread_id="thread", tenant="acme", agent_id="bot")
+SESSION = SessionRecord(
+    id="ses_test", goal="test the journal", thread_id="thread", tenant="acme", agent_id="bot"
+)
 
 
 def action(status: Status = Status.EXECUTING, **facts: Any) -> Action:

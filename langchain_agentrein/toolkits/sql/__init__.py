@@ -2,4 +2,7 @@
 
 from langchain_agentrein.toolkits.sql.toolkit import SQLToolkit
 
-__all__ = ["SQLToolkit"]
+TOOLKIT = SQLToolkit
+"""Where an undo in a fresh process gets its client from."""
+
+__all__ = ["TOOLKIT", "SQLToolkit"]
