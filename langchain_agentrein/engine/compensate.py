@@ -133,7 +133,7 @@ class _Claimed:
                 return Ended(Status.CONFLICT, error=details)
             except HOPELESS as hopeless:
                 return Ended(Status.STUCK, error=said(hopeless))
-            except (undoing.Fenced, JournalUnavailable):
+            except undoing.Fenced:
                 raise
             except Throttled as wait:
                 throttles += 1

@@ -29,6 +29,10 @@ BUSY_TIMEOUT = 30.0
 """Seconds that a writer waits for another one on SQLite, unless the URL says otherwise: `?timeout=5`."""
 
 
+SECURE_DELETE = "PRAGMA secure_delete = ON"
+"""From the first write on: what is once left in the slack of a page is not found when it is to be erased."""
+
+
 class Store:
     """Short transactions, each either durable or without effect."""
 
@@ -74,6 +78,8 @@ class Store:
                 with connection.begin():
                     yield connection
                 return
+            if not self._owned:
+                connection.exec_driver_sql(SECURE_DELETE)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -108,13 +114,10 @@ class Store:
         Raises:
             JournalUnavailable: Nothing was erased.
         """
-        if not self.sqlite:
-            with self.write() as connection:
-                yield connection
-            return
         with self.write() as connection:
-            connection.exec_driver_sql("PRAGMA secure_delete = ON")
             yield connection
+        if not self.sqlite:
+            return
         with self._turn, self._translated(), self._connect() as connection:
             # Copies of erased pages also lie in the log until it is cut; a reader may hold it back.
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -227,6 +230,7 @@ def _sqlite(url: str, database: str | None, timeout: dict[str, Any]) -> Engine:
         try:
             _to_wal(cursor)
             cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute(SECURE_DELETE)
         finally:
             cursor.close()
 

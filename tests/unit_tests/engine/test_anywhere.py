@@ -102,16 +102,18 @@ def test_a_newer_class_undoes_what_it_says_it_can(sqlite_url: str, world: World)
 
 
 @pytest.mark.parametrize("key", [None, OTHER])
-def test_an_undo_refuses_to_write_a_mask(sqlite_url: str, world: World, key: str | None) -> None:
+@pytest.mark.parametrize("value", [{"password": "new"}, "a secret only in the snapshot"])
+def test_an_undo_refuses_to_write_a_mask(sqlite_url: str, world: World, key: str | None, value: Any) -> None:
     world.put("a", {"password": "old"})
     with opened(sqlite_url, world, seal=KEY) as rein:
-        do(rein, Keep(thing="a", value={"password": "new"}), world)
+        do(rein, Keep(thing="a", value=value), world)
     with opened(sqlite_url, world, seal=key) as rein:
         [line] = rein.rollback(session=SESSION)
         assert line.outcome == "stuck"
         assert line.error is not None
         assert "AGENTREIN_SEAL_KEY" in line.error
-    assert world.get("a") == {"password": "new"}
+        assert [line.verdict for line in rein.plan(session=SESSION)] == ["cannot"]
+    assert world.get("a") == value
     with opened(sqlite_url, world, seal=f"{OTHER},{KEY}") as rein:
         assert rein.rollback(session=SESSION).complete, "an older key still opens what it sealed"
     assert world.get("a") == {"password": "old"}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from langchain_agentrein import AgentRein, ConfigError, JournalUnavailable, JournalVersion, Status
@@ -210,7 +210,14 @@ def test_a_database_that_holds_other_things_as_well(tmp_path: Path) -> None:
 
 def test_forgotten_bytes_are_in_no_file(sqlite_url: str, tmp_path: Path) -> None:
     secret = "ana@acme.com wrote this"
-    with Journal(sqlite_url) as journal:
+    engine = create_engine(sqlite_url)
+
+    @event.listens_for(engine, "connect")
+    def _as_sqlite_may_be_built(raw: Any, _: Any) -> None:
+        raw.execute("PRAGMA journal_mode = WAL")
+        raw.execute("PRAGMA secure_delete = OFF")
+
+    with Journal(engine) as journal:
         for n in range(20):
             begun = journal.begin(
                 action(args={"n": n, "text": secret}, before=secret.encode() * 500), SESSION
@@ -221,3 +228,4 @@ def test_forgotten_bytes_are_in_no_file(sqlite_url: str, tmp_path: Path) -> None
         journal.forget([SESSION.id])
         assert secret.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob("journal.db*"))
         assert journal.verify()
+    engine.dispose()
