@@ -196,6 +196,9 @@ class Operation(BaseModel):
     def undo(self, api: Any, action: Action) -> Undone | Sequence[str] | str | None:
         """Take the effect back, knowing `action.before`, `.receipt`, `.after`, `.undo_fields`.
 
+        After an error it is tried again: raise only where nothing was undone, pass `action.key` on to
+        the vendor, or define `observe`, which is asked first.
+
         Returns:
             The residue, if anything stays.
         Raises:

@@ -87,6 +87,24 @@ def test_values_that_are_credentials(value: str) -> None:
     assert redactor.text(value) != value
 
 
+@pytest.mark.parametrize("value", SECRET_VALUES)
+@pytest.mark.parametrize("filler", ["lorem ipsum ", "see https://example.com/x "])
+def test_credentials_are_found_in_long_texts_too(value: str, filler: str) -> None:
+    redactor = Redactor()
+    for text in (
+        filler * 2000 + value,
+        value + " " + filler * 2000,
+        filler * 999 + value + "\n" + filler * 999,
+    ):
+        assert redactor.is_secret("note", text)
+        assert value not in redactor.text(text)
+
+
+@pytest.mark.parametrize("value", PLAIN_VALUES)
+def test_nothing_else_is_found_in_long_texts(value: str) -> None:
+    assert not Redactor().is_secret("note", f"lorem ipsum {value} " * 2000)
+
+
 @pytest.mark.parametrize("value", PLAIN_VALUES)
 def test_values_that_only_look_like_it(value: str) -> None:
     redactor = Redactor()
