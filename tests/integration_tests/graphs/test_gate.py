@@ -326,7 +326,9 @@ def test_a_plain_tool_is_asked_about_and_read_only_ones_pass(rein: AgentRein, ho
     assert "CANNOT be undone" in out["__interrupt__"][0].value["action_requests"][0]["description"]
     agent.invoke(resume(APPROVE), on("1"))
     assert hotel.log == ["v2"]
-    assert rein.actions(thread="1")[0].reversal == "none"
+    [action] = rein.actions(thread="1")
+    assert action.reversal == "none"
+    assert action.status is Status.EXECUTED, "a plain tool runs through the executor too"
 
 
 def test_a_rule_that_names_nothing_is_said_before_anything_runs(tmp_path: Path, hotel: Hotel) -> None:
