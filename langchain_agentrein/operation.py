@@ -77,10 +77,12 @@ class Undone:
     Attributes:
         residue: What could not be taken back, one sentence each.
         unfinished: Set, it says what a person must still do, and the action stays `stuck`.
+        left: Fields that it could not put back. The residue must say why.
     """
 
     residue: Sequence[str] = ()
     unfinished: str | None = None
+    left: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

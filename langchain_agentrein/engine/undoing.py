@@ -131,11 +131,12 @@ class Undoing:
             return Ended(Status.COMPENSATED, (*residue, *unseen))
         state = yield from self._look(api)
         left = set(state.free) if self._kept else {*state.free, *state.taken}
-        if exact and not state.already_undone and left:
+        if exact and not state.already_undone and left - set(undone.left):
             raise AgentReinError("it reads back different from what was before")
         if self._kept:
             return self._conflict((*self._kept, *residue), "the rest was restored")
-        return Ended(Status.RESTORED if exact and not residue else Status.COMPENSATED, residue)
+        exact = exact and not residue and not undone.left
+        return Ended(Status.RESTORED if exact else Status.COMPENSATED, residue)
 
     def _already(self) -> Ended:
         if self.action.reversal is Reversal.EXACT:

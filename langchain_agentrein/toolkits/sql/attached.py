@@ -16,11 +16,10 @@ def attached(rows: Rows, changes: Sequence[Change]) -> list[str]:
         changes: Those that the undo would take back: rows it would delete, keys it would change.
     """
     by_table: dict[TableId, list[Change]] = {}
+    family = {change.table_id: rows.table(change.table_id).family for change in changes}
     for change in changes:
         if change.after is not None:
             by_table.setdefault(change.table_id, []).append(change)
-    gone = {(change.table_id, change.key_text) for change in changes if change.before is None}
-    own = {(change.table_id, change.key_text) for change in changes}
     found = []
     for table_id, some in by_table.items():
         table = rows.table(table_id)
@@ -31,7 +30,12 @@ def attached(rows: Rows, changes: Sequence[Change]) -> list[str]:
                 for change in some
                 if change.updated and set(key.parent_columns) & set(change.before or ())
             ]
-            found += _sentence(rows, key, table, inserted, gone)
+            own = {
+                (family[change.table_id], change.key_text)
+                for change in changes
+                if change.before is None or (change.updated and set(key.child_columns) & set(change.before))
+            }
+            found += _sentence(rows, key, table, inserted, own)
             found += _sentence(rows, key, table, moved, own)
     return found
 
@@ -43,11 +47,8 @@ def _sentence(
         return []
     child = rows.table(key.child)
     keys = [change.key for change in changes]
-    if child.key:
-        referring = rows.referring(key, parent, keys)
-        count = sum((child.id, key_text(list(one.values()))) not in own for one in referring)
-    else:
-        count = rows.count_referring(key, parent, keys)
+    referring = rows.referring(key, parent, keys)
+    count = sum((child.family, key_text(list(one.values()))) not in own for one in referring)
     if not count:
         return []
     to = changes[0].name if len(changes) == 1 else f"rows of {parent.label}"

@@ -5,31 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Connection, Engine, text
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.errors import ConfigError
-from langchain_agentrein.toolkits.sql.model import Column, ForeignKey, Table, TableId
-from langchain_agentrein.toolkits.sql.statement import Name
+from langchain_agentrein.toolkits.sql.model import Column, ForeignKey, Table
+from langchain_agentrein.toolkits.sql.statement import Name, Statement
 
-
-@dataclass(slots=True)
-class Expected:
-    """How many changes of one table the images account for.
-
-    Attributes:
-        updated: At least so many rows were updated...
-        touched: ... and at most so many times, since several foreign keys may change one row.
-    """
-
-    inserted: int = 0
-    deleted: int = 0
-    updated: int = 0
-    touched: int = 0
+if TYPE_CHECKING:
+    from langchain_agentrein.toolkits.sql.recording import Changed, Recorder, Rehearsal
 
 
 class Database(ABC):
@@ -125,17 +112,24 @@ class Database(ABC):
         """Check foreign keys as late as the database can, in this transaction."""
 
     @abstractmethod
-    def tally(self, connection: Connection) -> Mapping[TableId, tuple[int, int, int]]:
-        """Rows that this connection inserted, updated and deleted so far, as the database counts."""
+    def recorder(
+        self,
+        connection: Connection,
+        statements: Sequence[Statement],
+        parameters: Mapping[str, Json] | None,
+        most: int,
+    ) -> Recorder:
+        """Whoever finds out which rows these statements change."""
 
     @abstractmethod
-    def miscounted(
-        self,
-        before: Mapping[TableId, tuple[int, int, int]],
-        after: Mapping[TableId, tuple[int, int, int]],
-        expected: Mapping[TableId, Expected],
-    ) -> str | None:
-        """What the database changed that the images do not hold; `None`: nothing."""
+    def rehearse(
+        self, statements: Sequence[Statement], parameters: Mapping[str, Json] | None, most: int
+    ) -> Rehearsal:
+        """How many rows statements would change whose text does not tell, leaving nothing behind."""
+
+    def settle(self, connection: Connection) -> None:
+        """Let everything happen now that would happen at the commit."""
+        return
 
     def transaction_id(self, connection: Connection) -> str | None:
         """A name of this transaction by which `committed` can find out how it ended."""
@@ -145,13 +139,23 @@ class Database(ABC):
         """Whether it was committed; `None`: not known any more; text: why nobody can tell yet."""
         return None
 
-    def counter(self, connection: Connection, table: Table) -> int | None:
-        """The highest automatic key so far, where it can be set back."""
-        return None
+    @abstractmethod
+    def counters(self, connection: Connection) -> dict[str, int]:
+        """How far the database has counted, for each automatic key, or sequence, by its name."""
+
+    def own_counters(
+        self,
+        connection: Connection,
+        moved: Sequence[dict[str, Json]],
+        changed: Sequence[Changed],
+        statements: Sequence[Statement],
+    ) -> tuple[list[dict[str, Json]], list[str]]:
+        """Of the counters that moved, those that can be set back, and the names of those that cannot."""
+        return list(moved), []
 
     @abstractmethod
-    def set_counter(self, connection: Connection, table: Table, value: int | None) -> None:
-        """Set it back."""
+    def set_counter(self, connection: Connection, name: str, value: int | None) -> bool:
+        """Set one back; `False`: this database cannot, since others may have drawn from it."""
 
     @abstractmethod
     def refused_commit(self, connection: Connection, error: BaseException) -> bool:

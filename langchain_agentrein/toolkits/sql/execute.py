@@ -1,4 +1,4 @@
-"""One INSERT, UPDATE or DELETE, with everything that foreign keys carry along, and its exact undo."""
+"""Statements that change rows, with everything that foreign keys and triggers add, and their exact undo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from pydantic import Field, PrivateAttr
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.errors import NotDone
-from langchain_agentrein.operation import Assessment, Happened, NotHappened, Operation, Probed, Unknown
+from langchain_agentrein.operation import (
+    Assessment,
+    Happened,
+    NotHappened,
+    Operation,
+    Probed,
+    Undone,
+    Unknown,
+)
 from langchain_agentrein.toolkits.sql.attached import attached
 from langchain_agentrein.toolkits.sql.capture import Held, capture, reason
 from langchain_agentrein.toolkits.sql.database import Database, database_of
@@ -26,10 +34,11 @@ KEYS_SHOWN = 100
 
 
 class SqlExecute(Operation):
-    """Run one INSERT ... VALUES, UPDATE or DELETE on a table that has a primary key.
+    """Run INSERT, UPDATE, DELETE, MERGE or an upsert; several statements, with ; between them, run together.
 
-    Pass values as :name parameters. The receipt counts the rows that changed, and names the keys of
-    those that were inserted. Other statements are refused, and nothing changes.
+    Pass values as :name parameters. The receipt counts the rows that changed, names the keys of those
+    that were inserted, and holds the first rows of a RETURNING. What cannot be undone is refused, and
+    nothing changes.
     """
 
     name, risk, reversal = "sql.execute", Risk.MEDIUM, Reversal.EXACT
@@ -40,7 +49,7 @@ class SqlExecute(Operation):
     most: ClassVar[int] = 50_000
     """Rows above which a statement is refused: their images are kept."""
 
-    statement: str = Field(description="One SQL statement, with :name for each parameter.")
+    statement: str = Field(description="SQL that changes rows, with :name for each parameter.")
     parameters: dict[str, Any] | None = Field(default=None, description="Values by parameter name.")
 
     _held: Held | None = PrivateAttr(default=None)
@@ -70,12 +79,15 @@ class SqlExecute(Operation):
         """
         self.release()
         self._database = database_of(api)
-        write = parse(self.statement, self._database.dialect)
-        self._held = capture(self._database, write, self.parameters, self.most)
+        statements = parse(self.statement, self._database.dialect)
+        self._held = capture(self._database, statements, self.parameters, self.most)
         return self._held.before
 
     def do(self, api: Any, action: Action) -> Json:
-        """Commits. receipt: {"rowcount": int, "tables": {name: int}, "keys": [{column: value}]}"""
+        """Commits.
+
+        receipt: {"rowcount": int, "tables": {name: int}, "keys": [{column: value}], "returned"?: [{column: value}]}
+        """
         held, database = self._held, self._database
         if held is None or database is None:
             raise NotDone("nothing changed: the transaction that ran the statement is gone; call again")
@@ -127,7 +139,7 @@ class SqlExecute(Operation):
         with database.reading() as connection, database.plain(connection):
             return attached(Rows(database, connection), list(changes(action.before)))
 
-    def undo(self, api: Any, action: Action) -> Sequence[str]:
+    def undo(self, api: Any, action: Action) -> Undone:
         """Restores row by row in one transaction.
 
         Raises:
@@ -139,11 +151,14 @@ class SqlExecute(Operation):
 def receipt_of(before: Json) -> Json:
     """What the statement did, from its snapshot."""
     inserted = [row["key"] for table in before["tables"] for row in table["rows"] if row["before"] is None]
-    return {
+    receipt: Json = {
         "rowcount": before["rowcount"],
         "tables": {table["label"]: len(table["rows"]) for table in before["tables"]},
         "keys": inserted[:KEYS_SHOWN],
     }
+    if returned := before.get("returned"):
+        receipt["returned"] = returned
+    return receipt
 
 
 def _observed(rows: Rows, before: Json) -> dict[str, Json]:

@@ -1,19 +1,21 @@
-"""What a statement would touch, counted before it runs, for whoever decides about it."""
+"""What statements would touch, counted before they run, for whoever decides about them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from langchain_agentrein.action import Json, Risk
 from langchain_agentrein.errors import NotDone
+from langchain_agentrein.toolkits.sql.binding import bind
 from langchain_agentrein.toolkits.sql.capture import reason
 from langchain_agentrein.toolkits.sql.database import Database
-from langchain_agentrein.toolkits.sql.reach import Reached, capturable, direct, reach, set_columns
+from langchain_agentrein.toolkits.sql.reach import Indirect, Reached, capturable, direct, reach, set_columns
 from langchain_agentrein.toolkits.sql.rows import Rows
-from langchain_agentrein.toolkits.sql.statement import Write, parse
+from langchain_agentrein.toolkits.sql.statement import Statement, Write, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +32,42 @@ def forecast(
 ) -> tuple[Risk, str]:
     """The risk, and one sentence that counts the rows; never raises for a statement that will be refused."""
     try:
-        write = parse(statement, database.dialect)
-        return _count(database, write, parameters, limits)
+        statements = parse(statement, database.dialect)
+        try:
+            risk, summary = _plain(database, statements, parameters, limits)
+        except Indirect:
+            risk, summary = _rehearsed(database, statements, parameters, limits)
+        if not all(one.filtered for one in statements):
+            risk, summary = Risk.CRITICAL, summary + ", without a WHERE"
+        return risk, summary + "."
+    except _Refused as refused:
+        return Risk.CRITICAL, str(refused)
     except NotDone as error:
         return limits.risk, f"It will be refused: {str(error).removeprefix('refused, nothing changed: ')}."
     except SQLAlchemyError as error:
         return limits.risk, f"It will fail: {reason(error)}."
 
 
-def _count(
-    database: Database, write: Write, parameters: Mapping[str, Json] | None, limits: Limits
+class _Refused(Exception):
+    """More rows than are ever captured."""
+
+
+def _plain(
+    database: Database, statements: Sequence[Statement], parameters: Mapping[str, Json] | None, limits: Limits
 ) -> tuple[Risk, str]:
+    write = statements[0].write
+    if len(statements) > 1 or write is None:
+        raise Indirect
     with database.reading() as connection:
         target = database.table(connection, write.table, write.schema)
         capturable(target)
         if write.kind == "insert":
-            count = max(1, write.rows)
-            risk = Risk.LOW if count == 1 else _by_count(count, limits)
-            return risk, f"INSERT adds {_rows(count)} to {target.label}."
+            return _insert(database, connection, write, parameters, target.label, limits)
         if write.kind == "update":
             set_columns(write, target)
         handles = direct(database, connection, write, target, parameters)
         if len(handles) > limits.most:
-            return Risk.CRITICAL, (
+            raise _Refused(
                 f"It will be refused: it touches {_rows(len(handles))} of {target.label}, "
                 f"more than {limits.most:,}; narrow its WHERE."
             )
@@ -60,18 +75,51 @@ def _count(
             rows = Rows(database, connection)
             reached = reach(rows, write, target, rows.handled(target, handles), limits.most)
             carried = _carried(rows, reached)
-    verb = write.kind.upper()
-    summary = f"{verb} touches {_rows(len(handles))} of {target.label}"
+    summary = f"{write.kind.upper()} touches {_rows(len(handles))} of {target.label}"
     if carried:
         summary += " and cascades to " + " and ".join(
             f"{_rows(n)} of {label}" for label, n in carried.items()
         )
     risk = _by_count(reached.count, limits)
-    if carried:
-        risk = max(risk, Risk.HIGH)
-    if not write.filtered:
-        risk, summary = Risk.CRITICAL, summary + ", without a WHERE"
-    return risk, summary + "."
+    return max(risk, Risk.HIGH) if carried else risk, summary
+
+
+def _insert(
+    database: Database,
+    connection: Connection,
+    write: Write,
+    parameters: Mapping[str, Json] | None,
+    label: str,
+    limits: Limits,
+) -> tuple[Risk, str]:
+    count = write.rows
+    if write.select:
+        sql = f"SELECT count(*) FROM (\n{write.select}\n) AS counted"
+        count = int(connection.execute(bind(sql, parameters, database.dialect)).scalar_one())
+    risk = Risk.LOW if count == 1 and not write.upsert else _by_count(count, limits)
+    return (
+        risk,
+        f"INSERT adds {'or updates ' if write.upsert else ''}{_rows(count)} {'in' if write.upsert else 'to'} {label}",
+    )
+
+
+def _rehearsed(
+    database: Database, statements: Sequence[Statement], parameters: Mapping[str, Json] | None, limits: Limits
+) -> tuple[Risk, str]:
+    """Where the text does not tell: what the database itself says of them."""
+    rehearsal = database.rehearse(statements, parameters, limits.most)
+    count = sum(rehearsal.rows.values())
+    verbs = " and ".join(dict.fromkeys(statement.verb.upper() for statement in statements))
+    about = "" if rehearsal.exact else "about "
+    touched = (
+        " and ".join(f"{about}{_rows(n)} of {label}" for label, n in rehearsal.rows.items()) or "no rows"
+    )
+    summary = f"{verbs} touches {touched}"
+    if rehearsal.exact:
+        return _by_count(count, limits), summary
+    return max(
+        _by_count(count, limits), Risk.HIGH
+    ), summary + " as the planner expects, and what triggers add"
 
 
 def _carried(rows: Rows, reached: Reached) -> dict[str, int]:

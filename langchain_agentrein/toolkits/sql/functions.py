@@ -98,6 +98,8 @@ def suspicious(tokens: Sequence[Token], dialect: str, also: frozenset[str] = fro
         before = _before(tokens, place)
         if before in ("AS", "INTO", "::") or _is_cte(tokens, place + 1):
             continue
+        if before == "ON" and token.text.upper() == "CONFLICT":
+            continue
         if before == ".":
             qualifier = tokens[place - 2].text.lower()
             if _before(tokens, place - 2) == "INTO" or (

@@ -28,9 +28,7 @@ class Column:
     generated: bool = False
     """The database computes it: never written, never compared."""
     kind: str = "text"
-    """How its values are read: `int`, `bool`, `bytes`, `real`, `text`."""
-    sequence: str | None = None
-    """The sequence that fills it where a row names no value."""
+    """How its values are read: `int`, `bool`, `bytes`, `real`, `text`, `any`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,25 @@ class Table:
     """As a person would write it."""
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    """The columns of the primary key; empty: it has none."""
+    """The columns by which its rows are found again: the primary key, or what stands in for it."""
     refusal: str | None = None
-    """Why its rows cannot be captured exactly, as the end of a sentence that starts with its name."""
+    """Why its rows cannot be captured, as the end of a sentence that starts with its name."""
+    indirect: bool = False
+    """What a statement on it changes cannot be foretold: it is a view, has triggers, rules or partitions."""
+    view: bool = False
+    """It holds no rows of its own."""
+    resolves: frozenset[str] = frozenset()
+    """SQLite: what it is declared to do ON CONFLICT, `replace` or `ignore`, unasked."""
+    counted: bool = False
+    """Nothing tells its rows apart, not even a hidden number: equal rows are counted."""
+    root: TableId | None = None
+    """Postgres: the partitioned table of which it is a part."""
+    inherited: bool = False
+    """Postgres: other tables inherit from it, and a plain mention of it means them as well."""
     triggers: tuple[str, ...] = ()
+    """And rules: code of the database's own, which runs when its rows change."""
     rowid: str | None = None
     """SQLite: the name under which the hidden row number, which is not the key, can be read and written."""
-    counter: bool = False
-    """SQLite: AUTOINCREMENT keeps the highest key ever used in a table of its own."""
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -76,6 +85,16 @@ class Table:
     def sql(self) -> str:
         """The quoted, qualified name."""
         return f"{quote(self.id[0])}.{quote(self.id[1])}"
+
+    @property
+    def own_sql(self) -> str:
+        """The same, where rows are read, updated or deleted: its own rows alone."""
+        return f"ONLY {self.sql}" if self.inherited else self.sql
+
+    @property
+    def family(self) -> TableId:
+        """The table that foreign keys name when they mean it."""
+        return self.root or self.id
 
 
 @dataclass(frozen=True, slots=True)

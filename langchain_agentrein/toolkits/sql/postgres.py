@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,10 +12,19 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from langchain_agentrein.action import Json
-from langchain_agentrein.errors import NotDone
-from langchain_agentrein.toolkits.sql.database import Database, Expected
-from langchain_agentrein.toolkits.sql.model import Column, ForeignKey, Table, TableId, literal, quote, spell
-from langchain_agentrein.toolkits.sql.statement import Name
+from langchain_agentrein.toolkits.sql.binding import bind
+from langchain_agentrein.toolkits.sql.database import Database
+from langchain_agentrein.toolkits.sql.model import Column, ForeignKey, Table, literal, quote
+from langchain_agentrein.toolkits.sql.postgres_catalogue import (
+    filling,
+    find_table,
+    foreign_keys,
+    last_values,
+    planned,
+)
+from langchain_agentrein.toolkits.sql.postgres_record import PostgresRecorder
+from langchain_agentrein.toolkits.sql.recording import Changed, Recorder, Rehearsal
+from langchain_agentrein.toolkits.sql.statement import Name, Statement
 
 PLAIN = {
     "DateStyle": "ISO, YMD",
@@ -24,41 +34,6 @@ PLAIN = {
     "lc_monetary": "C",
 }
 """Settings that change how values print."""
-KINDS = {"int2": "int", "int4": "int", "int8": "int", "bool": "bool", "bytea": "bytes"}
-ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
-NO_COUNTS: TableId = ("", "")
-"""Stands in a tally where the server does not count."""
-
-_TABLE = """
-SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, c.relpersistence::text,
-       c.relispartition OR EXISTS (SELECT 1 FROM pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)),
-       ARRAY(SELECT tgname::text FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
-             AND g.tgenabled <> 'D' ORDER BY tgname),
-       ARRAY(SELECT rulename::text FROM pg_rewrite r WHERE r.ev_class = c.oid ORDER BY rulename),
-       n.nspname = coalesce(current_schema(), 'public'),
-       ARRAY(SELECT a.attname::text FROM pg_constraint k, unnest(k.conkey) WITH ORDINALITY u (num, place)
-             JOIN pg_attribute a ON a.attnum = u.num
-             WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attrelid = c.oid ORDER BY u.place)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:name)
-"""
-_COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, a.attgenerated <> '', t.typname,
-       coalesce(pg_get_serial_sequence(:name, a.attname),
-                substring(pg_get_expr(d.adbin, d.adrelid) FROM 'nextval\\(''(.+?)''::regclass'))
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
-"""
-_FOREIGN_KEYS = """
-SELECT n.nspname, c.relname, k.confdeltype::text, k.confupdtype::text,
-       ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u (num, place)
-             JOIN pg_attribute a ON a.attnum = u.num WHERE a.attrelid = k.conrelid ORDER BY u.place),
-       ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u (num, place)
-             JOIN pg_attribute a ON a.attnum = u.num WHERE a.attrelid = k.confrelid ORDER BY u.place)
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.confrelid = to_regclass(:name) AND k.conparentid = 0
-ORDER BY n.nspname, c.relname, k.conname
-"""
 
 
 class Postgres(Database):
@@ -87,51 +62,10 @@ class Postgres(Database):
             yield connection
 
     def table(self, connection: Connection, name: Name, schema: Name | None = None) -> Table:
-        spelled = ".".join(
-            quote(one.text if one.quoted else one.text.lower()) for one in (schema, name) if one
-        )
-        found = self.all(connection, _TABLE, name=spelled)
-        if not found:
-            raise NotDone(f"nothing changed: there is no table {spelled}; use sql_schema to see the tables")
-        oid, namespace, real, kind, persistence, family, triggers, rules, near, key = found[0]
-        full = f"{quote(namespace)}.{quote(real)}"
-        columns = tuple(
-            Column(row[0], row[1], row[2], row[3], KINDS.get(row[4], "text"), row[5])
-            for row in self.all(connection, _COLUMNS, oid=oid, name=full)
-        )
-        kinds = {
-            "v": "a view",
-            "m": "a materialized view",
-            "f": "a foreign table",
-            "p": "a partitioned table",
-        }
-        refusal = None
-        if kind != "r":
-            refusal = f"is {kinds.get(kind, 'no plain table')}: write to plain tables"
-        elif namespace in ("pg_catalog", "information_schema"):
-            refusal = "belongs to Postgres itself"
-        elif persistence == "t":
-            refusal = "is temporary: gone with its connection"
-        elif family:
-            refusal = "is part of a partitioned or inherited table"
-        elif not key:
-            refusal = "has no primary key, by which its rows could be found again"
-        elif any(column.generated for column in columns if column.name in key):
-            refusal = "has a primary key that the database computes"
-        elif triggers:
-            refusal = f"has triggers ({', '.join(triggers)}), whose changes cannot be captured"
-        elif rules:
-            refusal = f"has rules ({', '.join(rules)}), whose changes cannot be captured"
-        label = spell(real) if near else f"{spell(namespace)}.{spell(real)}"
-        return Table((namespace, real), label, columns, tuple(key), refusal, tuple(triggers))
+        return find_table(self, connection, name, schema)
 
     def referencing(self, connection: Connection, parent: Table) -> Sequence[ForeignKey]:
-        return [
-            ForeignKey(
-                (row[0], row[1]), tuple(row[4]), parent.id, tuple(row[5]), ACTIONS[row[2]], ACTIONS[row[3]]
-            )
-            for row in self.all(connection, _FOREIGN_KEYS, name=parent.sql)
-        ]
+        return foreign_keys(self, connection, parent)
 
     @contextmanager
     def plain(self, connection: Connection) -> Iterator[None]:
@@ -192,37 +126,52 @@ class Postgres(Database):
     def defer(self, connection: Connection) -> None:
         connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
-    def tally(self, connection: Connection) -> Mapping[TableId, tuple[int, int, int]]:
-        if self.all(connection, "SELECT current_setting('track_counts')")[0][0] != "on":
-            return {NO_COUNTS: (0, 0, 0)}
-        rows = self.all(
-            connection,
-            "SELECT schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_xact_user_tables "
-            "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0",
-        )
-        return {(row[0], row[1]): (row[2], row[3], row[4]) for row in rows}
-
-    def miscounted(
+    def recorder(
         self,
-        before: Mapping[TableId, tuple[int, int, int]],
-        after: Mapping[TableId, tuple[int, int, int]],
-        expected: Mapping[TableId, Expected],
-    ) -> str | None:
-        if NO_COUNTS in before:
-            return None
-        for table in sorted({*before, *after, *expected}):
-            inserted, updated, deleted = (
-                now - was
-                for now, was in zip(after.get(table, (0, 0, 0)), before.get(table, (0, 0, 0)), strict=True)
-            )
-            own = expected.get(table, Expected())
-            most = max(own.updated, own.touched)
-            if (inserted, deleted) != (own.inserted, own.deleted) or not own.updated <= updated <= most:
-                return (
-                    f"Postgres counts {inserted} inserted, {updated} updated and {deleted} deleted rows of "
-                    f"{'.'.join(table)}, not all of which could be captured"
-                )
-        return None
+        connection: Connection,
+        statements: Sequence[Statement],
+        parameters: Mapping[str, Json] | None,
+        most: int,
+    ) -> Recorder:
+        return PostgresRecorder(self, connection, statements, parameters, most)
+
+    def rehearse(
+        self, statements: Sequence[Statement], parameters: Mapping[str, Json] | None, most: int
+    ) -> Rehearsal:
+        """Asks the planner: running them, and rolling back, would advance sequences."""
+        found: Counter[str] = Counter()
+        with self.reading() as connection:
+            for statement in statements:
+                explain = bind(f"EXPLAIN (FORMAT JSON) {statement.sql}", parameters, self.dialect)
+                found.update(planned(connection.execute(explain).scalar_one()))
+        return Rehearsal(found, exact=False)
+
+    def settle(self, connection: Connection) -> None:
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+    def counters(self, connection: Connection) -> dict[str, int]:
+        return last_values(self, connection)
+
+    def own_counters(
+        self,
+        connection: Connection,
+        moved: Sequence[dict[str, Json]],
+        changed: Sequence[Changed],
+        statements: Sequence[Statement],
+    ) -> tuple[list[dict[str, Json]], list[str]]:
+        """None can be set back: others may have drawn from them. Those of other tables are not ours."""
+        names = [str(one["name"]) for one in moved]
+        if not names or any(one.table.triggers for one in changed):
+            return [], names
+        words = frozenset[str]().union(*(one.words for one in statements))
+        tables = words | {one.table.id[1].lower() for one in changed}
+        own = filling(self, connection, tables)
+        called = [name for one in statements for name in one.sequences]
+        return [], [
+            name
+            for name in names
+            if name in own or any(name == one or name.endswith(f".{one}") for one in called)
+        ]
 
     def transaction_id(self, connection: Connection) -> str | None:
         return str(self.all(connection, "SELECT CAST(pg_current_xact_id() AS text)")[0][0])
@@ -238,8 +187,8 @@ class Postgres(Database):
             else status == "committed"
         )
 
-    def set_counter(self, connection: Connection, table: Table, value: int | None) -> None:
-        raise NotImplementedError("sequences are never set back: others may have drawn from them")
+    def set_counter(self, connection: Connection, name: str, value: int | None) -> bool:
+        return False
 
     def refused_commit(self, connection: Connection, error: BaseException) -> bool:
         # 23: a deferred constraint; 40: rolled back, but for 40003, which leaves it open.

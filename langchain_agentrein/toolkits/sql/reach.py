@@ -39,22 +39,21 @@ class Reached:
         return sum(map(len, self.keys.values()))
 
 
+class Indirect(Exception):
+    """What a statement changes cannot be foretold from its text and the catalogue."""
+
+
 def set_columns(write: Write, table: Table) -> tuple[str, ...]:
     """The columns that an UPDATE sets, as the table spells them.
 
     Raises:
-        NotDone: It sets one that is part of the key, or none of the table's.
+        Indirect: It sets one that is part of the key, or one that is not in the catalogue.
     """
     columns = []
     for name in write.columns:
         real = spelled(name, table)
-        if real is None:
-            refuse(f"{name.text} is no column of {table.label}")
-        if real in table.key:
-            refuse(
-                f"it changes {real}, part of the primary key of {table.label}",
-                "INSERT a new row and DELETE the old",
-            )
+        if real is None or real in table.key:
+            raise Indirect
         columns.append(real)
     return tuple(columns)
 
@@ -68,13 +67,16 @@ def spelled(name: Name, table: Table) -> str | None:
 
 
 def capturable(table: Table) -> None:
-    """Refuse a table whose rows cannot be captured exactly.
+    """Whether a statement on this table changes what it names, and what foreign keys add to it.
 
     Raises:
-        NotDone: They cannot.
+        NotDone: Its rows cannot be captured at all.
+        Indirect: It may change anything else.
     """
     if table.refusal:
         refuse(f"{table.label} {table.refusal}")
+    if table.indirect or table.counted:
+        raise Indirect
 
 
 Handle: TypeAlias = tuple[Any, ...]
@@ -112,7 +114,8 @@ def reach(rows: Rows, write: Write, target: Table, named: dict[str, Values], mos
     """Follow the foreign keys from the rows that the statement names.
 
     Raises:
-        NotDone: They lead to rows that cannot be captured, or to more than `most` rows.
+        NotDone: They lead to more than `most` rows.
+        Indirect: They lead to where more may follow.
     """
     reached = Reached(target, named, {target.id: dict(named)})
     if write.kind == "insert" or not rows.database.cascades(rows.connection):
@@ -154,18 +157,13 @@ def _follow(
     if not deletes and not set(foreign.parent_columns) & set(change):
         return []
     child = rows.table(foreign.child)
-    if child.refusal:
-        if child.triggers or rows.count_referring(foreign, parent, keys):
-            refuse(f"{foreign.child[1]}, to which a foreign key carries it on, {child.refusal}")
-        return []
+    capturable(child)
     found = rows.referring(foreign, parent, keys)
     if not found:
         return []
     further = (DELETED,) if deletes and action == "CASCADE" else foreign.child_columns
-    if clash := set(further) & set(child.key):
-        refuse(
-            f"a foreign key would carry it on to {', '.join(sorted(clash))}, part of the primary key of {child.label}"
-        )
+    if set(further) & set(child.key):
+        raise Indirect
     known = reached.keys.setdefault(child.id, {})
     known.update({key_text(list(key.values())): key for key in found})
     if further != (DELETED,):

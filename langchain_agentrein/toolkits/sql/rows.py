@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 ROWID = "$rowid"
 """Under which a row's hidden number is kept: SQLite only, and never compared."""
+COUNT = "$count"
+"""Under which it stands how many equal rows there are, in a table in which nothing tells them apart."""
 
 
 class Rows:
@@ -56,6 +58,9 @@ class Rows:
         """The rows with these keys, by the text of their key."""
         found: dict[str, Values] = {}
         for some in _chunks(keys, max(1, self.database.chunk // len(table.key))):
+            if table.counted:
+                found.update(self._equal(table, some))
+                continue
             condition, parameters = self._keys(table, some, "t")
             found.update(self._read(table, condition, parameters, lock))
         return found
@@ -76,12 +81,8 @@ class Rows:
         columns = [self.database.selected(column, "c") for column in child.key_columns]
         found = []
         for row in self._join(key, parent, keys, ", ".join(columns)):
-            found.append(self._named(child.key_columns, row))
+            found.append(self.named(child.key_columns, row))
         return found
-
-    def count_referring(self, key: ForeignKey, parent: Table, keys: Iterable[Values]) -> int:
-        """How many rows refer, through `key`, to those rows of `parent`."""
-        return sum(row[0] for row in self._join(key, parent, keys, "count(*)"))
 
     def _join(self, key: ForeignKey, parent: Table, keys: Iterable[Values], what: str) -> Iterator[Any]:
         child = self.table(key.child)
@@ -89,10 +90,22 @@ class Rows:
             f"t.{quote(to)} = c.{quote(of)}"
             for to, of in zip(key.parent_columns, key.child_columns, strict=True)
         )
-        head = f"SELECT {what} FROM {parent.sql} t JOIN {child.sql} c ON {pairs} WHERE "
+        head = f"SELECT {what} FROM {parent.own_sql} t JOIN {child.sql} c ON {pairs} WHERE "
         for some in _chunks(keys, max(1, self.database.chunk // len(parent.key))):
             condition, parameters = self._keys(parent, some, "t")
             yield from self.connection.execute(text(literal(head) + condition), parameters)
+
+    def _equal(self, table: Table, keys: Sequence[Values]) -> dict[str, Values]:
+        """How many rows equal each of these, where there are any."""
+        condition, parameters = equal_rows(self.database, table, keys)
+        columns = ", ".join(self.database.selected(column, "t") for column in table.stored)
+        sql = literal(f"SELECT count(*), {columns} FROM {table.own_sql} t WHERE ") + condition
+        found = {}
+        places = ", ".join(str(place + 2) for place in range(len(table.stored)))
+        for row in self.connection.execute(text(f"{sql} GROUP BY {places}"), parameters):
+            values = self.named(table.stored, row[1:])
+            found[key_text(list(values.values()))] = {**values, COUNT: row[0]}
+        return found
 
     def _read(
         self, table: Table, condition: str, parameters: Mapping[str, Any], lock: bool
@@ -101,18 +114,19 @@ class Rows:
         if table.rowid:
             columns.append(f"t.{table.rowid}")
         order = ", ".join(f"t.{quote(name)}" for name in table.key)
-        sql = literal(f"SELECT {', '.join(columns)} FROM {table.sql} t WHERE ") + condition
+        sql = literal(f"SELECT {', '.join(columns)} FROM {table.own_sql} t WHERE ") + condition
         if lock and self.database.locking:
             sql += literal(f" ORDER BY {order} ") + self.database.locking
         found = {}
         for row in self.connection.execute(text(sql), parameters):
-            values = self._named(table.stored, row)
+            values = self.named(table.stored, row)
             if table.rowid:
                 values[ROWID] = row[len(table.stored)]
             found[key_text([values[name] for name in table.key])] = values
         return found
 
-    def _named(self, columns: Sequence[Column], row: Sequence[Any]) -> Values:
+    def named(self, columns: Sequence[Column], row: Sequence[Any]) -> Values:
+        """A row as it was read, by column."""
         return {
             column.name: self.database.decode(column, value)
             for column, value in zip(columns, row, strict=False)
@@ -131,6 +145,24 @@ class Rows:
             rows.append(f"({', '.join(parts)})")
         columns = ", ".join(f"{alias}.{quote(name)}" for name in table.key)
         return f"({literal(columns)}) IN (VALUES {', '.join(rows)})", parameters
+
+
+def equal_rows(database: Database, table: Table, keys: Sequence[Values]) -> tuple[str, dict[str, Any]]:
+    """A condition on `t` that finds the rows equal to one of these, as they print; and its parameters."""
+    parameters: dict[str, Any] = {}
+    alternatives = []
+    for number, key in enumerate(keys):
+        parts = []
+        for place, column in enumerate(table.stored):
+            name = f"k{number}_{place}"
+            printed = literal(database.selected(column, "t"))
+            if key[column.name] is None:
+                parts.append(f"{printed} IS NULL")
+                continue
+            parameters[name] = database.encode(column, key[column.name])
+            parts.append(f"{printed} = :{name}")
+        alternatives.append(f"({' AND '.join(parts) or 'true'})")
+    return f"({' OR '.join(alternatives)})", parameters
 
 
 def key_of(table: Table, values: Values) -> Values:

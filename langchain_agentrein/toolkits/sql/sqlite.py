@@ -18,9 +18,11 @@ from sqlalchemy.exc import DBAPIError
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.errors import NotDone
-from langchain_agentrein.toolkits.sql.database import Database, Expected
-from langchain_agentrein.toolkits.sql.model import Column, ForeignKey, Table, TableId, literal, quote, spell
-from langchain_agentrein.toolkits.sql.statement import Name
+from langchain_agentrein.toolkits.sql.database import Database
+from langchain_agentrein.toolkits.sql.model import Column, ForeignKey, Table, literal, quote, spell
+from langchain_agentrein.toolkits.sql.recording import Recorder, Rehearsal
+from langchain_agentrein.toolkits.sql.sqlite_log import LogRecorder
+from langchain_agentrein.toolkits.sql.statement import Name, Statement
 
 MAIN = "main"
 WAIT = 30.0
@@ -120,25 +122,55 @@ class SQLite(Database):
         free = [
             alias for alias in ("rowid", "_rowid_", "oid") if alias not in {row[0].lower() for row in info}
         ]
-        counter = bool(re.search(r"(?i)\bautoincrement\b", sql))
         refusal = None
-        if kind == "view":
-            refusal = "is a view: write to its tables"
-        elif name.lower().startswith("sqlite_"):
+        if name.lower().startswith("sqlite_"):
             refusal = "belongs to SQLite itself"
         elif re.match(r"(?i)\s*create\s+virtual", sql):
             refusal = "is a virtual table, whose changes cannot be captured"
-        elif not key:
-            refusal = "has no primary key, by which its rows could be found again"
-        elif any(column.generated for column in columns if column.name in key):
-            refusal = "has a primary key that the database computes"
-        elif triggers:
-            refusal = f"has triggers ({', '.join(triggers)}), whose changes cannot be captured"
-        elif found := _ON_CONFLICT.search(sql):
-            refusal = f"is declared ON CONFLICT {found.group(1).upper()}, which changes other rows unseen"
-        hidden = kind == "table" and not integer and free
+        hidden = kind == "table" and not refusal and not integer and free
         rowid = free[0] if hidden and self._has(connection, name, free[0]) else None
-        return Table((MAIN, name), spell(name), columns, key, refusal, triggers, rowid, counter)
+        if rowid and not key:  # nothing but its number tells a row from others
+            columns, key, rowid = (*columns, Column(rowid, "INTEGER", False, False, "any")), (rowid,), None
+        return Table(
+            (MAIN, name),
+            spell(name),
+            columns,
+            key,
+            refusal,
+            indirect=kind == "view" or bool(triggers),
+            view=kind == "view",
+            resolves=frozenset(found.group(1).lower() for found in _ON_CONFLICT.finditer(sql)),
+            triggers=triggers,
+            rowid=rowid,
+        )
+
+    def says(
+        self, connection: Connection, tables: Sequence[Table], statements: Sequence[Statement], word: str
+    ) -> bool:
+        """Whether statements, tables, or triggers that may run, mention a way to resolve conflicts."""
+        return (
+            any(word in statement.words for statement in statements)
+            or any(word in table.resolves for table in tables)
+            or any(
+                word in str(row[0]).lower()
+                for row in self.all(
+                    connection,
+                    "SELECT sql FROM sqlite_master WHERE type = 'trigger' "
+                    "UNION ALL SELECT sql FROM sqlite_temp_master WHERE type = 'trigger'",
+                )
+                if any(table.triggers for table in tables)
+            )
+        )
+
+    def tables(self, connection: Connection) -> list[Table]:
+        """Every table and view, but for SQLite's own and what belongs to virtual tables."""
+        names = self.all(
+            connection,
+            "SELECT m.name, m.type, m.sql FROM sqlite_master m JOIN pragma_table_list l ON l.name = m.name "
+            "WHERE l.schema = 'main' AND l.type IN ('table', 'view') AND m.type IN ('table', 'view') "
+            "AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.rowid",
+        )
+        return [self._table(connection, str(row[0]), str(row[1]), str(row[2] or "")) for row in names]
 
     def _has(self, connection: Connection, name: str, rowid: str) -> bool:
         """Whether the table has row numbers: one WITHOUT ROWID has none."""
@@ -214,36 +246,43 @@ class SQLite(Database):
     def defer(self, connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = 1")
 
-    def tally(self, connection: Connection) -> Mapping[TableId, tuple[int, int, int]]:
-        return {(MAIN, ""): (int(connection.exec_driver_sql("SELECT total_changes()").scalar_one()), 0, 0)}
-
-    def miscounted(
+    def recorder(
         self,
-        before: Mapping[TableId, tuple[int, int, int]],
-        after: Mapping[TableId, tuple[int, int, int]],
-        expected: Mapping[TableId, Expected],
-    ) -> str | None:
-        changed = after[MAIN, ""][0] - before[MAIN, ""][0]
-        fixed = sum(one.inserted + one.deleted for one in expected.values())
-        least = fixed + sum(one.updated for one in expected.values())
-        most = fixed + sum(max(one.updated, one.touched) for one in expected.values())
-        if least <= changed <= most:
-            return None
-        return f"the database counts {changed} changed rows, of which {least} could be captured"
+        connection: Connection,
+        statements: Sequence[Statement],
+        parameters: Mapping[str, Json] | None,
+        most: int,
+    ) -> Recorder:
+        return LogRecorder(self, connection, statements, parameters, most)
 
-    def counter(self, connection: Connection, table: Table) -> int | None:
-        if not table.counter:
-            return None
-        rows = self.all(connection, "SELECT seq FROM sqlite_sequence WHERE name = :n", n=table.id[1])
-        return int(rows[0][0]) if rows else None
+    def rehearse(
+        self, statements: Sequence[Statement], parameters: Mapping[str, Json] | None, most: int
+    ) -> Rehearsal:
+        """Runs them, counts, and rolls back: on SQLite nothing of that is left."""
+        with self.writing() as connection:
+            recorder = self.recorder(connection, statements, parameters, most)
+            try:
+                recorder.start()
+                for statement in statements:
+                    recorder.run(statement)
+                changed = recorder.changed()
+            finally:
+                recorder.close()
+        return Rehearsal({one.table.label: len({*one.before, *one.after}) for one in changed}, exact=True)
 
-    def set_counter(self, connection: Connection, table: Table, value: int | None) -> None:
+    def counters(self, connection: Connection) -> dict[str, int]:
+        if not self.all(connection, "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"):
+            return {}
+        return {row[0]: int(row[1]) for row in self.all(connection, "SELECT name, seq FROM sqlite_sequence")}
+
+    def set_counter(self, connection: Connection, name: str, value: int | None) -> bool:
         if value is None:
-            connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :n"), {"n": table.id[1]})
+            connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :n"), {"n": name})
         else:
             connection.execute(
-                text("UPDATE sqlite_sequence SET seq = :v WHERE name = :n"), {"n": table.id[1], "v": value}
+                text("UPDATE sqlite_sequence SET seq = :v WHERE name = :n"), {"n": name, "v": value}
             )
+        return True
 
     def refused_commit(self, connection: Connection, error: BaseException) -> bool:
         # A COMMIT that met a reader or a broken constraint leaves its transaction open: end it and be sure.

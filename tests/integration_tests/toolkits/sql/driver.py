@@ -55,9 +55,8 @@ def look(api: Engine, action: Action) -> Comparison:
 
 def undo(api: Engine, action: Action, fields: Sequence[str] | None = None) -> list[str]:
     """Undo in a fresh process."""
-    return list(
-        rebuilt(action).undo(api, action.with_(undo_fields=None if fields is None else tuple(fields)))
-    )
+    asked = action.with_(undo_fields=None if fields is None else tuple(fields))
+    return list(rebuilt(action).undo(api, asked).residue)
 
 
 def script(api: Engine, *statements: str) -> None:

@@ -3,110 +3,79 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from langchain_agentrein.action import Reversal, Risk
 from langchain_agentrein.errors import NotDone
+from langchain_agentrein.toolkits.sql import postgres_record, sqlite
 from langchain_agentrein.toolkits.sql.execute import SqlExecute
-from tests.integration_tests.toolkits.sql.driver import photograph, run, script
+from tests.integration_tests.toolkits.sql.driver import photograph, run, script, undo
 
 BOTH = {
-    "INSERT INTO log VALUES ('x')": "no primary key",
-    "UPDATE orders SET id = 9 WHERE id = 1": "primary key",
-    "UPDATE orders SET note = 'x' RETURNING id": "RETURNING",
-    "DELETE FROM customers; DELETE FROM orders": "several statements",
-    "INSERT INTO shipments SELECT 'n', 1, 1": "INSERT ... SELECT",
-    "INSERT INTO shipments (code) VALUES ('s-1') ON CONFLICT DO NOTHING": "upsert",
     "DROP TABLE log": "DROP",
     "CREATE TABLE x (a int)": "CREATE",
     "ALTER TABLE log ADD COLUMN x int": "ALTER",
     "SELECT 1": "use sql_query",
+    "WITH g AS (SELECT 1) SELECT * FROM g": "use sql_query",
+    "UPDATE orders SET note = 'x'; SELECT 1": "use sql_query",
+    "UPDATE orders SET note = 'x'; COMMIT": "transaction of its own",
     "": "empty",
+    " ; ; ": "empty",
     "DELETE FROM nowhere": "no table",
     "UPDATE orders SET note = 'unclosed": "cannot be read",
     "UPDATE orders SET note = mystery(id)": "mystery",
-    "DELETE FROM many WHERE random() > 0.5": "not those",
-    "DELETE FROM seen": "view",
-    "UPDATE audited SET n = 2": "triggers",
-    "DELETE FROM parents": "triggers",
-    "DELETE FROM grandparents": "triggers",
-    "DELETE FROM keyless_parents": "no primary key",
+    "UPDATE orders SET note = 'x'; UPDATE orders SET note = mystery(id)": "mystery",
 }
 SQLITE = {
-    "REPLACE INTO shipments VALUES ('s-1', NULL, NULL)": "look the row up",
-    "INSERT OR REPLACE INTO shipments VALUES ('s-1', NULL, NULL)": "upsert",
-    "INSERT OR IGNORE INTO shipments VALUES ('s-1', NULL, NULL)": "upsert",
-    "UPDATE OR REPLACE orders SET note = 'x'": "cannot be read",
-    "INSERT INTO replacing VALUES (2, 'a')": "ON CONFLICT REPLACE",
-    "UPDATE orders SET rowid = 77 WHERE id = 1": "no column",
     "UPDATE nullkeys SET n = 2": "NULL in their primary key",
     "INSERT INTO nullkeys VALUES (NULL, 2)": "NULL in their primary key",
     "UPDATE tempo SET n = 1": "temporary",
     "DELETE FROM sqlite_sequence": "SQLite itself",
     "INSERT INTO docs VALUES ('x')": "virtual",
+    "UPDATE indexed SET body = 'x'": "virtual",
     "INSERT INTO other.t VALUES (1)": "attached",
+    "INSERT OR REPLACE INTO audited VALUES (1, 2, 3)": "triggers hide it",
     "PRAGMA foreign_keys = 0": "PRAGMA",
     "ATTACH 'x' AS y": "ATTACH",
 }
 POSTGRES = {
-    "TRUNCATE shipments": "use DELETE",
-    "MERGE INTO shipments s USING orders o ON s.order_id = o.id WHEN MATCHED THEN DELETE": "MERGE",
-    "WITH gone AS (DELETE FROM shipments RETURNING *) UPDATE orders SET note = 'x'": "CTE",
-    "WITH gone AS (DELETE FROM shipments RETURNING *) SELECT * FROM gone": "writes",
-    "UPDATE parts SET n = 2": "partitioned",
-    "UPDATE parts_a SET n = 2": "partitioned",
-    "UPDATE base SET n = 2": "inherited",
-    "UPDATE ruled SET n = 2": "rules",
+    "TRUNCATE shipments": "TRUNCATE",
+    "WITH x AS (SELECT 1) TABLE log": "use sql_query",
     "UPDATE pg_class SET relname = 'x'": "Postgres itself",
+    "UPDATE tempo SET n = 1": "no table",
     "COPY orders FROM STDIN": "COPY",
     "DO $$ BEGIN END $$": "DO",
     "UPDATE orders SET note = pg_read_file('/etc/passwd')": "pg_read_file",
     "UPDATE orders SET note = public.lower('X')": "public.lower",
-    "DELETE FROM composed": "part of the primary key",
+    "UPDATE truncating SET n = 2": "truncated a table",
+    "UPDATE creating SET n = 2": "changed the schema",
 }
 COMMON_SETUP = [
-    "CREATE TABLE many (id integer PRIMARY KEY)",
-    f"INSERT INTO many VALUES {', '.join(f'({n})' for n in range(60))}",
-    "CREATE VIEW seen AS SELECT * FROM orders",
     "CREATE TABLE audited (id integer PRIMARY KEY, n integer, g integer)",
-    "CREATE TABLE grandparents (id integer PRIMARY KEY)",
-    "CREATE TABLE parents (id integer PRIMARY KEY, g integer REFERENCES grandparents (id) ON DELETE CASCADE)",
-    "CREATE TABLE heirs (id integer PRIMARY KEY, p integer REFERENCES parents (id) ON DELETE CASCADE)",
-    "CREATE TABLE keyless_parents (id integer PRIMARY KEY)",
-    "CREATE TABLE keyless (p integer REFERENCES keyless_parents (id) ON DELETE SET NULL)",
     "INSERT INTO audited VALUES (1, 1, 1)",
-    "INSERT INTO grandparents VALUES (1)",
-    "INSERT INTO parents VALUES (1, 1)",
-    "INSERT INTO heirs VALUES (1, 1)",
-    "INSERT INTO keyless_parents VALUES (1)",
-    "INSERT INTO keyless VALUES (1)",
 ]
 SQLITE_SETUP = [
     "CREATE TRIGGER a AFTER UPDATE ON audited BEGIN INSERT INTO log VALUES ('a'); END",
-    "CREATE TRIGGER h AFTER DELETE ON heirs BEGIN INSERT INTO log VALUES ('h'); END",
-    "CREATE TABLE replacing (id integer PRIMARY KEY, u text UNIQUE ON CONFLICT REPLACE)",
-    "INSERT INTO replacing VALUES (1, 'a')",
     "CREATE TABLE nullkeys (k text PRIMARY KEY, n integer)",
     "INSERT INTO nullkeys VALUES (NULL, 1)",
     "CREATE TEMP TABLE tempo (id integer PRIMARY KEY, n integer)",
     "CREATE VIRTUAL TABLE docs USING fts5 (body)",
+    "CREATE TABLE indexed (id integer PRIMARY KEY, body text)",
+    "CREATE TRIGGER i AFTER UPDATE ON indexed BEGIN INSERT INTO docs VALUES (NEW.body); END",
+    "INSERT INTO indexed VALUES (1, 'b')",
 ]
 POSTGRES_SETUP = [
-    "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES ('x'); RETURN NULL; END $$",
-    "CREATE TRIGGER a AFTER UPDATE ON audited FOR EACH ROW EXECUTE FUNCTION note()",
-    "CREATE TRIGGER h AFTER DELETE ON heirs FOR EACH ROW EXECUTE FUNCTION note()",
-    "CREATE TABLE parts (id integer, n integer, PRIMARY KEY (id)) PARTITION BY RANGE (id)",
-    "CREATE TABLE parts_a PARTITION OF parts FOR VALUES FROM (0) TO (9)",
-    "INSERT INTO parts VALUES (1, 1)",
-    "CREATE TABLE base (id integer PRIMARY KEY, n integer)",
-    "CREATE TABLE derived (m integer) INHERITS (base)",
-    "CREATE TABLE ruled (id integer PRIMARY KEY, n integer)",
-    "CREATE RULE r AS ON UPDATE TO ruled DO ALSO INSERT INTO log VALUES ('r')",
-    "CREATE TABLE composed (id integer PRIMARY KEY)",
-    "CREATE TABLE composed_of (id integer DEFAULT 2 REFERENCES composed (id) ON DELETE SET DEFAULT, n integer, PRIMARY KEY (id, n))",
-    "INSERT INTO composed VALUES (1), (2)",
-    "INSERT INTO composed_of VALUES (1, 1)",
+    "CREATE TABLE truncating (id integer PRIMARY KEY, n integer)",
+    "CREATE TABLE creating (id integer PRIMARY KEY, n integer)",
+    "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN TRUNCATE log; RETURN NULL; END $$",
+    "CREATE FUNCTION make() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE made (); RETURN NULL; END $$",
+    "CREATE TRIGGER a AFTER UPDATE ON truncating FOR EACH ROW EXECUTE FUNCTION cut()",
+    "CREATE TRIGGER a AFTER UPDATE ON creating FOR EACH ROW EXECUTE FUNCTION make()",
+    "INSERT INTO truncating VALUES (1, 1)",
+    "INSERT INTO creating VALUES (1, 1)",
 ]
+ONLY_WHEN_RUN = ("nullkeys", "truncating", "creating")
+"""Tables on which it shows only then."""
 
 
 def test_refused_before_anything_changes(shop: Engine) -> None:
@@ -118,34 +87,34 @@ def test_refused_before_anything_changes(shop: Engine) -> None:
             run(shop, statement)
         assert photograph(shop) == before, statement
         assessed = SqlExecute(statement=statement).assess(shop)
-        if not {"random()", "nullkeys"} & set(statement.split()):  # seen only once it has run
+        if not any(table in statement for table in ONLY_WHEN_RUN):
             assert assessed.summary.startswith("It will be refused"), statement
             assert assessed.risk is Risk.MEDIUM
         assert assessed.reversal is Reversal.EXACT
 
 
-def test_changes_that_no_catalogue_told_of_are_noticed(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_that_were_not_seen_are_noticed(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database's own count of changed rows is the last word."""
-    from langchain_agentrein.toolkits.sql import postgres, sqlite
-
-    script(shop, *COMMON_SETUP, *(SQLITE_SETUP if shop.dialect.name == "sqlite" else POSTGRES_SETUP))
-    for module in (sqlite.SQLite, postgres.Postgres):
-        looked_up = module.table
-
-        def blind(self, *args, _looked_up=looked_up, **kw):  # type: ignore[no-untyped-def]
-            import dataclasses
-
-            return dataclasses.replace(_looked_up(self, *args, **kw), refusal=None, triggers=())
-
-        monkeypatch.setattr(module, "table", blind)
     before = photograph(shop)
+    if shop.dialect.name == "sqlite":
+        monkeypatch.setattr(sqlite.SQLite, "referencing", lambda *_: [])
+    else:
+        monkeypatch.setattr(postgres_record.PostgresRecorder, "_versions", lambda *_: {})
     with pytest.raises(NotDone, match="more than could be captured"):
-        run(shop, "UPDATE audited SET n = 2")
-    monkeypatch.setattr(sqlite.SQLite, "referencing", lambda *_: [])
-    monkeypatch.setattr(postgres.Postgres, "referencing", lambda *_: [])
-    with pytest.raises(NotDone, match="more than could be captured"):
-        run(shop, "DELETE FROM customers WHERE id = 2")
+        run(shop, "DELETE FROM customers WHERE id = 2; DELETE FROM customers WHERE id = 1")
     assert photograph(shop) == before
+
+
+def test_without_counts_only_what_can_be_foretold_is_done(postgres: Engine) -> None:
+    script(postgres, "CREATE TABLE t (id integer PRIMARY KEY, n integer)", "INSERT INTO t VALUES (1, 1)")
+    blind = create_engine(postgres.url, connect_args={"options": "-c track_counts=off"})
+    before = photograph(postgres)
+    with pytest.raises(NotDone, match="track_counts"):
+        run(blind, "UPDATE t SET id = 2")
+    action = run(blind, "UPDATE t SET n = 2")
+    undo(blind, action)
+    blind.dispose()
+    assert photograph(postgres) == before
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,31 @@ from sqlalchemy import create_engine
 from langchain_agentrein.errors import NotDone
 from langchain_agentrein.toolkits.sql.binding import bind
 from langchain_agentrein.toolkits.sql.execute import SqlExecute
-from langchain_agentrein.toolkits.sql.statement import Name, parse, tables_in
+from langchain_agentrein.toolkits.sql.statement import Name, Statement, Write, parse, tables_in
 
 DIALECTS = pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
 
 
+def one(sql: str, dialect: str) -> Statement:
+    (statement,) = parse(sql, dialect)
+    return statement
+
+
+def plain(sql: str, dialect: str) -> Write:
+    write = one(sql, dialect).write
+    assert write is not None
+    return write
+
+
 @DIALECTS
 def test_update(dialect: str) -> None:
-    write = parse(
+    statement = one(
         'UPDATE s.orders AS o SET a = CASE WHEN x IS DISTINCT FROM y THEN 1 END, "B" = (SELECT max(z) FROM w WHERE q)'
-        " FROM c WHERE c.id = o.id ; -- done",
+        " FROM c WHERE c.id = o.id RETURNING o.a, b; -- done",
         dialect,
     )
+    write = statement.write
+    assert write is not None
     assert (write.kind, write.table, write.schema, write.alias) == (
         "update",
         Name("orders"),
@@ -28,39 +41,104 @@ def test_update(dialect: str) -> None:
     )
     assert write.columns == (Name("a"), Name("B", True))
     assert write.source == "FROM s.orders AS o\n, c WHERE c.id = o.id"
-    assert write.sql.endswith("o.id") and write.filtered
+    assert statement.sql.endswith("o.a, b") and statement.filtered and statement.returning
 
 
 def test_update_keeps_is_distinct_from_apart() -> None:
-    write = parse("UPDATE t SET a = b IS DISTINCT FROM c FROM d", "postgres")
-    assert write.source == "FROM t\n, d"
+    assert plain("UPDATE t SET a = b IS DISTINCT FROM c FROM d", "postgres").source == "FROM t\n, d"
 
 
 @DIALECTS
 def test_delete(dialect: str) -> None:
-    write = parse('WITH q AS (SELECT 1 AS x) DELETE FROM "my t" WHERE id IN (SELECT x FROM q)', dialect)
+    write = plain('WITH q AS (SELECT 1 AS x) DELETE FROM "my t" WHERE id IN (SELECT x FROM q)', dialect)
     assert (write.kind, write.table) == ("delete", Name("my t", True))
     assert write.prefix == "WITH q AS (SELECT 1 AS x)"
     assert write.source == 'FROM "my t"\nWHERE id IN (SELECT x FROM q)'
-    assert not parse("DELETE FROM t", dialect).filtered
 
 
 def test_delete_using() -> None:
-    assert parse("DELETE FROM ONLY t AS x USING u, v WHERE x.a = u.a", "postgres").source == (
+    assert plain("DELETE FROM ONLY t AS x USING u, v WHERE x.a = u.a RETURNING 1", "postgres").source == (
         "FROM ONLY t AS x\n, u, v\nWHERE x.a = u.a"
     )
 
 
 @DIALECTS
 def test_insert(dialect: str) -> None:
-    write = parse("insert into t (a, B) values (1, (2)), (:x, 3)", dialect)
-    assert (write.columns, write.rows, write.values) == ((Name("a"), Name("B")), 2, 2)
-    assert parse("INSERT INTO t DEFAULT VALUES", dialect).rows == 0
+    assert plain("insert into t (a, B) values (1, (2)), (:x, 3)", dialect).rows == 2
+    assert plain("INSERT INTO t DEFAULT VALUES", dialect).rows == 1
+    upsert = plain("INSERT INTO t VALUES (1) ON CONFLICT (id) DO UPDATE SET x = 1", dialect)
+    assert upsert.upsert and upsert.rows == 1
+
+
+@DIALECTS
+@pytest.mark.parametrize(
+    ("sql", "select"),
+    [
+        ("INSERT INTO a SELECT * FROM b JOIN c ON c.x = b.x", "\nSELECT * FROM b JOIN c ON c.x = b.x"),
+        (
+            "INSERT INTO a SELECT x FROM b WHERE true ON CONFLICT DO NOTHING",
+            "\nSELECT x FROM b WHERE true",
+        ),
+        (
+            "WITH q AS (SELECT 1) INSERT INTO a (x) SELECT * FROM q RETURNING x",
+            "WITH q AS (SELECT 1)\nSELECT * FROM q",
+        ),
+    ],
+)
+def test_insert_select(sql: str, select: str, dialect: str) -> None:
+    assert plain(sql, dialect).select == select
 
 
 def test_insert_that_draws_from_sequences() -> None:
-    write = parse("INSERT INTO t VALUES (DEFAULT, nextval('s.q'), 3)", "postgres")
-    assert (write.defaults, write.sequences) == ((0,), ("s.q",))
+    assert one("INSERT INTO t VALUES (DEFAULT, nextval('s.q'), 3)", "postgres").sequences == ("s.q",)
+
+
+@DIALECTS
+@pytest.mark.parametrize(
+    ("sql", "verbs"),
+    [
+        ("DELETE FROM a; DELETE FROM b;", ["delete", "delete"]),
+        ("BEGIN; DELETE FROM a; UPDATE b SET x = ';'; COMMIT", ["delete", "update"]),
+        ("WITH q AS (SELECT 1) INSERT INTO a SELECT * FROM q", ["insert"]),
+        ("WITH g AS (DELETE FROM a RETURNING id) SELECT * FROM g", ["select"]),
+        ("WITH g AS (DELETE FROM a RETURNING id) UPDATE b SET x = 1", ["update"]),
+        ("REPLACE INTO a VALUES (1)", ["replace"]),
+    ],
+)
+def test_verbs(sql: str, verbs: list[str], dialect: str) -> None:
+    assert [statement.verb for statement in parse(sql, dialect)] == verbs
+
+
+@DIALECTS
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE t SET a = 1",
+        "DELETE FROM t",
+        "DELETE FROM t RETURNING 1",
+        "WITH g AS (DELETE FROM a) UPDATE b SET x = 1 WHERE y",
+        "DELETE FROM t USING (SELECT 1 WHERE x) q",
+        "DELETE FROM a WHERE x; DELETE FROM b",
+        "MERGE INTO a USING b ON true WHEN NOT MATCHED BY SOURCE THEN DELETE",
+    ],
+)
+def test_without_where(sql: str, dialect: str) -> None:
+    assert not all(statement.filtered for statement in parse(sql, dialect))
+
+
+@DIALECTS
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE t SET a = 1 WHERE b",
+        "DELETE FROM t WHERE x IN (SELECT y FROM z)",
+        "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 2",
+        "MERGE INTO a USING b ON a.x = b.x WHEN MATCHED THEN UPDATE SET x = 1",
+        "INSERT INTO t VALUES ('DELETE FROM x')",
+    ],
+)
+def test_with_where(sql: str, dialect: str) -> None:
+    assert one(sql, dialect).filtered
 
 
 @DIALECTS
@@ -70,15 +148,11 @@ def test_insert_that_draws_from_sequences() -> None:
         "",
         ";",
         "-- only a comment",
-        "DELETE FROM a; DELETE FROM b",
-        "DELETE FROM a RETURNING id",
-        "INSERT INTO a SELECT * FROM b",
-        "INSERT INTO a VALUES (1) ON CONFLICT (id) DO UPDATE SET x = 1",
-        "WITH g AS (DELETE FROM a RETURNING id) DELETE FROM b",
         "WITH g AS (SELECT 1) SELECT * FROM g",
-        "MERGE INTO a USING b ON a.x = b.x WHEN MATCHED THEN DELETE",
         "CREATE TABLE a (b int)",
-        "DROP TABLE a",
+        "DELETE FROM a; DROP TABLE a",
+        "BEGIN; DELETE FROM a",
+        "DELETE FROM a; ROLLBACK",
         "TRUNCATE a",
         "VACUUM",
         "GRANT ALL ON a TO b",
@@ -87,10 +161,10 @@ def test_insert_that_draws_from_sequences() -> None:
         'UPDATE a SET x = "evil" (1)',
         "DELETE FROM a WHERE evil (1) > 0",
         "INSERT INTO a VALUES (s.lower('x'))",
+        "REPLACE INTO a VALUES (evil(1))",
+        "DELETE FROM a; DELETE FROM a WHERE evil(1)",
         "UPDATE a SET x = 'unclosed",
         "UPDATE a SET x = 1 /* unclosed",
-        "UPDATE a SET",
-        "DELETE FROM a ORDER BY x LIMIT 1",
     ],
 )
 def test_refused(sql: str, dialect: str) -> None:

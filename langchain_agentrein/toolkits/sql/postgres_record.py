@@ -1,0 +1,231 @@
+"""Postgres: what a transaction changed, from its own counts and from the versions of the rows.
+
+Postgres counts what a transaction did to each table. Where a plain statement explains the counts, its
+rows were found by index (`Direct`). Whatever else changed a table, the table is read through once: its
+new row versions carry this transaction's number, and the old ones are still there for a second
+connection that looks through the snapshot with which the transaction began.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, text
+
+from langchain_agentrein.action import Json
+from langchain_agentrein.toolkits.sql.model import Table, TableId, key_text, literal
+from langchain_agentrein.toolkits.sql.postgres_direct import Direct, Expected
+from langchain_agentrein.toolkits.sql.query import shown
+from langchain_agentrein.toolkits.sql.reach import Indirect
+from langchain_agentrein.toolkits.sql.recording import RETURNED, Changed, Ran, Recorder
+from langchain_agentrein.toolkits.sql.rows import COUNT, Rows, Values, key_of
+from langchain_agentrein.toolkits.sql.statement import Statement, refuse
+
+if TYPE_CHECKING:
+    from langchain_agentrein.toolkits.sql.postgres import Postgres
+
+Tally = dict[TableId, tuple[int, int, int]]
+"""Rows inserted, updated and deleted, by table."""
+
+_TALLY = (
+    "SELECT schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_xact_all_tables "
+    "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname <> 'pg_toast'"
+)
+_LOCKED = (
+    "SELECT CAST(relation AS regclass)::text FROM pg_locks WHERE pid = pg_backend_pid() "
+    "AND mode = 'AccessExclusiveLock' AND locktype = 'relation' AND relation >= 16384"
+)
+
+
+class PostgresRecorder(Recorder):
+    """Watches through what Postgres itself keeps."""
+
+    def __init__(
+        self,
+        database: Postgres,
+        connection: Connection,
+        statements: Sequence[Statement],
+        parameters: Mapping[str, Json] | None,
+        most: int,
+    ) -> None:
+        super().__init__(connection, parameters, database.dialect, most)
+        self.database, self.statements = database, statements
+        self.rows = Rows(database, connection)
+        self._direct: Direct | None = None
+        self._returned: list[tuple[Any, ...]] = []
+        self._past: Rows | None = None
+        self._before: Tally = {}
+        self._code_ran = False
+
+    def start(self) -> None:
+        self.counts = (
+            self.database.all(self.connection, "SELECT current_setting('track_counts')")[0][0] == "on"
+        )
+        writes = [one.write for one in self.statements]
+        if len(writes) == 1 and writes[0] is not None:
+            with suppress(Indirect):
+                self._direct = Direct(self.rows, writes[0], self.parameters, self.most, self.past)
+        if not self._direct and not self.counts:
+            refuse("Postgres does not count what it changes here", "set track_counts = on")
+        self._before = self._tally()
+
+    def run(self, statement: Statement) -> Ran:
+        if self._direct is None:
+            result = self.execute(statement.sql)
+            if not result.returns_rows:
+                return Ran(max(int(result.rowcount), 0))
+            return _ran(result.mappings().all())
+        joint = "," if statement.returning else "\nRETURNING "
+        result = self.execute(statement.sql + joint + self._direct.returning())
+        rows, width = [tuple(row) for row in result], self._direct.width()
+        self._returned = [row[-width:] for row in rows]
+        names = list(result.keys())[:-width]
+        return _ran([dict(zip(names, row, strict=False)) for row in rows])
+
+    def changed(self) -> list[Changed]:
+        if locked := self.database.all(self.connection, _LOCKED):
+            refuse(
+                f"it also changed the schema, or truncated a table ({locked[0][0]})",
+                "send such a statement by itself",
+            )
+        counted = self._counted()
+        with self.database.plain(self.connection):
+            if self._direct is not None:
+                try:
+                    found, expected = self._direct.changed(self._returned)
+                except Indirect:
+                    pass
+                else:
+                    if not self.counts or _explained(counted, expected):
+                        return found
+            if not self.counts:
+                refuse("Postgres does not count what it changes here", "set track_counts = on")
+            return self._scanned(counted)
+
+    def close(self) -> None:
+        if self._past is not None:
+            self._past.connection.close()
+
+    def past(self) -> Rows:
+        """The database as it was when the transaction began, through a second connection."""
+        if self._past is None:
+            snapshot = self.database.all(self.connection, "SELECT pg_export_snapshot()")[0][0]
+            connection = self.database.engine.connect().execution_options(isolation_level="REPEATABLE READ")
+            self._past = Rows(self.database, connection)
+            connection.execute(text(f"SET TRANSACTION SNAPSHOT '{snapshot}'"))
+            connection.execute(text("SET TRANSACTION READ ONLY"))
+            connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+        return self._past
+
+    def _tally(self) -> Tally:
+        return {
+            (row[0], row[1]): (row[2], row[3], row[4]) for row in self.database.all(self.connection, _TALLY)
+        }
+
+    def _counted(self) -> Tally:
+        now, none = self._tally(), (0, 0, 0)
+        diff = {}
+        for table in now:
+            one, other = now[table], self._before.get(table, none)
+            diff[table] = (one[0] - other[0], one[1] - other[1], one[2] - other[2])
+        return {table: counts for table, counts in diff.items() if any(counts)}
+
+    def _scanned(self, counted: Tally) -> list[Changed]:
+        found, most = [], self.most
+        past = self.past()
+        self._code_ran = any(self.rows.table(one).triggers for one in counted if one[0] != "pg_catalog")
+        with self.database.plain(past.connection):
+            for table_id in self._in_order(counted):
+                if table_id[0] == "pg_catalog":
+                    refuse("it also changed the schema, or large objects", "send such a statement by itself")
+                table = self.rows.table(table_id)
+                if table.refusal:
+                    refuse(f"{table.label}, of which it changed rows, {table.refusal}")
+                changed = self._scan(table, counted[table_id], past)
+                most -= max(len(changed.before), len(changed.after))
+                if most < 0:
+                    self.too_many()
+                changed.settle()
+                if changed.before or changed.after:
+                    found.append(changed)
+        return found
+
+    def _in_order(self, counted: Tally) -> list[TableId]:
+        named = [one.write.table.text.lower() for one in self.statements if one.write]
+        return sorted(counted, key=lambda table: (table[1].lower() not in named, table))
+
+    def _scan(self, table: Table, counts: tuple[int, int, int], past: Rows) -> Changed:
+        inserted, updated, deleted = counts
+        if inserted + updated + deleted > 4 * self.most:
+            self.too_many()
+        after = self._versions(self.rows, table, "age(t.xmin) <= 0") if inserted + updated else {}
+        before = self._versions(past, table, "CAST(t.xmax AS text) <> '0'") if updated + deleted else {}
+        for ctid in self._still_there(table, list(before)):
+            del before[ctid]
+        # What a trigger tried in a subtransaction, and took back, was counted all the same.
+        exact = len(after) - len(before) == inserted - deleted or self._code_ran
+        if not exact or len(after) > inserted + updated or len(before) > updated + deleted:
+            refuse(
+                f"it changed more than could be captured: Postgres counts {inserted} inserted and {deleted} "
+                f"deleted rows of {table.label}, and {len(after)} came for {len(before)} that went"
+            )
+        if table.counted:
+            return self._equal(table, list(before.values()), list(after.values()))
+        return Changed(table, _by_key(table, before), _by_key(table, after))
+
+    def _versions(self, rows: Rows, table: Table, condition: str) -> dict[str, Values]:
+        """Row versions by their place."""
+        columns = [self.database.selected(column, "t") for column in table.stored]
+        sql = f"SELECT CAST(t.ctid AS text), {', '.join(columns)} FROM {table.own_sql} t WHERE {condition}"
+        found = {}
+        for row in rows.connection.execute(text(literal(sql))):
+            found[row[0]] = rows.named(table.stored, row[1:])
+            if len(found) > 4 * self.most:
+                self.too_many()
+        return found
+
+    def _still_there(self, table: Table, places: Sequence[str]) -> list[str]:
+        """Those row versions that were only locked."""
+        sql = (
+            literal(f"SELECT CAST(t.ctid AS text) FROM {table.own_sql} t WHERE ")
+            + "t.ctid = ANY (CAST(:h AS tid[]))"
+        )
+        found = []
+        for start in range(0, len(places), 10_000):
+            listed = "{" + ",".join(f'"{place}"' for place in places[start : start + 10_000]) + "}"
+            found += [row[0] for row in self.connection.execute(text(sql), {"h": listed})]
+        return found
+
+    def _equal(self, table: Table, before: Sequence[Values], after: Sequence[Values]) -> Changed:
+        """Rows that nothing tells apart: how many equal ones there were, and are."""
+        images = {key_text(list(row.values())): row for row in [*before, *after]}
+        change: Counter[str] = Counter(key_text(list(row.values())) for row in after)
+        change.subtract(key_text(list(row.values())) for row in before)
+        now = self.rows.keyed(table, images.values())
+        changed = Changed(table)
+        for key, image in images.items():
+            there = int(now[key][COUNT]) if key in now else 0
+            if there - change[key]:
+                changed.before[key] = {**image, COUNT: there - change[key]}
+            if there:
+                changed.after[key] = {**image, COUNT: there}
+        return changed
+
+
+def _ran(rows: Sequence[Mapping[str, Any]]) -> Ran:
+    returned = [{name: shown(value) for name, value in row.items()} for row in rows[:RETURNED]]
+    return Ran(len(rows), [row for row in returned if row])
+
+
+def _explained(counted: Tally, expected: Mapping[TableId, Expected]) -> bool:
+    return all(
+        expected.get(table, Expected()).explains(counted.get(table, (0, 0, 0)))
+        for table in {*counted, *expected}
+    )
+
+
+def _by_key(table: Table, versions: Mapping[str, Values]) -> dict[str, Values]:
+    return {key_text(list(key_of(table, row).values())): row for row in versions.values()}
