@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 from langchain_agentrein.toolkits.sql.model import ForeignKey, Table, TableId, key_text
 from langchain_agentrein.toolkits.sql.observation import Change
-from langchain_agentrein.toolkits.sql.rows import Rows
+from langchain_agentrein.toolkits.sql.rows import Rows, Values
 
 
-def attached(rows: Rows, changes: Sequence[Change]) -> list[str]:
+def attached(rows: Rows, changes: Sequence[Change], restored: Sequence[Change] = ()) -> list[str]:
     """One sentence for each foreign key through which rows of others refer to what the undo takes away.
 
     Args:
         changes: Those that the undo would take back: rows it would delete, keys it would change.
+        restored: Those that it would bring back. Whoever refers to a row that goes, and could as well to
+            one that comes back, refers to the same row under another key.
     """
     by_table: dict[TableId, list[Change]] = {}
     family = {change.table_id: rows.table(change.table_id).family for change in changes}
@@ -24,7 +26,10 @@ def attached(rows: Rows, changes: Sequence[Change]) -> list[str]:
     for table_id, some in by_table.items():
         table = rows.table(table_id)
         for key in rows.referencing(table):
-            inserted = [change for change in some if change.before is None]
+            back = {_values(key, one.before) for one in restored if one.table_id == table_id}
+            inserted = [
+                change for change in some if change.before is None and _values(key, change.after) not in back
+            ]
             moved = [
                 change
                 for change in some
@@ -38,6 +43,10 @@ def attached(rows: Rows, changes: Sequence[Change]) -> list[str]:
             found += _sentence(rows, key, table, inserted, own)
             found += _sentence(rows, key, table, moved, own)
     return found
+
+
+def _values(key: ForeignKey, image: Values | None) -> str:
+    return key_text([(image or {}).get(name) for name in key.parent_columns])
 
 
 def _sentence(

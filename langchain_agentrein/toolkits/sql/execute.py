@@ -137,7 +137,8 @@ class SqlExecute(Operation):
     def attached(self, api: Any, action: Action) -> Sequence[str]:
         database = database_of(api)
         with database.reading() as connection, database.plain(connection):
-            return attached(Rows(database, connection), list(changes(action.before)))
+            every = list(changes(action.before))
+            return attached(Rows(database, connection), every, [one for one in every if one.after is None])
 
     def undo(self, api: Any, action: Action) -> Undone:
         """Restores row by row in one transaction.

@@ -74,23 +74,25 @@ class _Restore:
         self.fields = None if fields is None else frozenset(fields)
         self.rows = Rows(database, connection)
         self.changes = list(changes(before))
+        self.followed = False
+        """Rows of others refer to one whose key is changed back: it must not be deleted on the way."""
 
     def run(self) -> Undone:
         self._tables_fit()
         self.database.defer(self.connection)
         steps = Steps(self.rows, self.changes, updated=self.before["kind"] == "update")
-        recorder = self._recorder()
+        recorder = None
         try:
             with self.database.plain(self.connection):
                 plan = self._plan(check=True)
                 wanted = plan.names
-                if found := attached(self.rows, plan.taken_back):
-                    raise Conflict("others have since built on it", found)
+                self._attached(plan)
+                recorder = self._recorder()
                 for _ in range(PASSES):
                     self._apply(steps, plan)
                     self.database.settle(self.connection)
                     plan = self._plan()
-                    if not plan or recorder is None:
+                    if not plan:
                         break
                     self.database.defer(self.connection)
             left = self._left(plan, wanted)
@@ -111,9 +113,18 @@ class _Restore:
             if missing := {*(change.before or ()), *change.key} - known - {ROWID, COUNT}:
                 raise Conflict(f"{change.label} has no column {', '.join(sorted(missing))} any more")
 
+    def _attached(self, plan: Plan) -> None:
+        """Nobody else's row may refer to one that goes, unless it only gets its old key back."""
+        if not attached(self.rows, plan.taken_back):
+            return
+        if found := attached(self.rows, plan.taken_back, plan.insert):
+            raise Conflict("others have since built on it", found)
+        self.followed = True
+
     def _recorder(self) -> Recorder | None:
-        """Whoever watches what triggers do meanwhile, where there are any."""
-        if not any(self.rows.table(table_id).triggers for table_id in _by_table(self.changes)):
+        """Whoever watches what else changes meanwhile, where something may."""
+        triggers = any(self.rows.table(table_id).triggers for table_id in _by_table(self.changes))
+        if not triggers and not self.followed:
             return None
         recorder = self.database.recorder(self.connection, (), None, MOST_BY_TRIGGERS)
         recorder.start()
@@ -170,6 +181,8 @@ class _Restore:
             with self.connection.begin_nested():
                 self._all(steps.of(plan, moves=True))
         except IntegrityError:
+            if self.followed:
+                raise
             with self.connection.begin_nested():
                 self._all(steps.of(plan, moves=False))
 
@@ -211,9 +224,14 @@ class _Restore:
     def _by_triggers(self, recorder: Recorder) -> Iterator[str]:
         """What else was written while the rows were restored."""
         own = {(change.table_id, change.key_text) for change in self.changes}
+        triggers = any(self.rows.table(table_id).triggers for table_id in _by_table(self.changes))
         for changed in recorder.changed():
             keys = {*changed.before, *changed.after}
             number = sum((changed.table.id, key) not in own for key in keys)
+            if number and not triggers:
+                raise Conflict(
+                    "it would change rows of others", [f"{number:,} rows of {changed.table.label}"]
+                )
             if number:
                 rows = "1 row" if number == 1 else f"{number:,} rows"
                 yield f"triggers wrote {rows} of {changed.table.label} during the undo"

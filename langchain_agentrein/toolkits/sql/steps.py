@@ -115,20 +115,19 @@ class Steps:
         for table_id in self.tables:
             gone = [change for change in plan.insert if change.table_id == table_id]
             come = [change for change in plan.delete if change.table_id == table_id]
-            alike: dict[str, list[Change]] = {}
-            for change in reversed(come):
-                alike.setdefault(_rest(self.tables, change, change.after), []).append(change)
-            same = [
-                (change, found.pop())
-                for change in gone
-                if (found := alike.get(_rest(self.tables, change, change.before)))
-            ]
-            if self.updated and len(gone) == len(come):
+            for columns in self._telling(self.tables[table_id]):
+                same = _alike(gone, come, columns)
                 used = {id(change) for pair in same for change in pair}
-                rest = ([one for one in some if id(one) not in used] for some in (gone, come))
-                same += zip(*rest, strict=True)
-            pairs += same
+                gone, come = ([one for one in some if id(one) not in used] for some in (gone, come))
+                pairs += same
+            if self.updated and len(gone) == len(come):
+                pairs += zip(gone, come, strict=True)
         return pairs
+
+    def _telling(self, table: Table) -> list[list[str]]:
+        """Columns by which a row is known under another key: all others, or those that others refer to."""
+        rest = [column.name for column in table.stored if column.name not in table.key]
+        return [rest, *(list(key.parent_columns) for key in self.rows.referencing(table))]
 
     def _foreign_keys(self) -> list[ForeignKey]:
         return [
@@ -198,6 +197,20 @@ class Steps:
         return parts, parameters
 
 
-def _rest(tables: dict[TableId, Table], change: Change, image: Values | None) -> str:
-    table = tables[change.table_id]
-    return key_text([(image or {}).get(c.name) for c in table.stored if c.name not in table.key])
+def _alike(
+    gone: Sequence[Change], come: Sequence[Change], columns: Sequence[str]
+) -> list[tuple[Change, Change]]:
+    """Pairs that are equal in these columns, and not NULL in all of them."""
+    waiting: dict[str, list[Change]] = {}
+    for change in reversed(come):
+        waiting.setdefault(_part(change.after, columns), []).append(change)
+    empty = _part({}, columns)
+    return [
+        (change, found.pop())
+        for change in gone
+        if (part := _part(change.before, columns)) != empty and (found := waiting.get(part))
+    ]
+
+
+def _part(image: Values | None, columns: Sequence[str]) -> str:
+    return key_text([(image or {}).get(name) for name in columns])
