@@ -102,9 +102,11 @@ def open_session(core: Core, own: SessionRecord) -> Flow[SessionRecord]:
     """The session to record in: the call's own or, where that is closed, a child of it."""
     session, n = own, 0
     while True:
-        known: SessionRecord | None = yield Step(core.journal.session, (session.id,))
-        if known is None or known.status not in CLOSED:
-            return known or session
+        known: SessionRecord | None = yield Step(core.journal.standing, (session.id,))
+        if known is None:
+            return session
+        if known.status not in CLOSED:
+            return replace(known, goal=own.goal)
         n += 1
         session = replace(own, id=f"{own.id}~{n}", parent_id=own.id)
 

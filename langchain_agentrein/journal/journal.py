@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, TypeAlias
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from langchain_agentrein.action import TRANSITIONS, Action, Json, Reversal, SessionRecord, Status
@@ -30,6 +30,14 @@ JournalSource: TypeAlias = str | Engine
 """Where a journal lives: a SQLAlchemy URL, or an `Engine`."""
 
 _A = schema.actions.c
+
+_NEW = insert(schema.actions)
+_CHANGE = update(schema.actions).where(
+    _A.id == bindparam("known_id"),
+    _A.status == bindparam("known_status"),
+    _A.fence == bindparam("known_fence"),
+)
+_STANDING = select(_A.status, _A.fence).where(_A.id == bindparam("known_id"))
 
 
 class Journal(Sessions):
@@ -117,7 +125,7 @@ class Journal(Sessions):
                     action = action.with_(
                         seq=head["next_seq"], held_by=self.worker, held_until=until, fence=1
                     )
-                connection.execute(insert(schema.actions), to_row(action))
+                connection.execute(_NEW, to_row(action))
                 self._append(
                     connection,
                     head,
@@ -222,9 +230,8 @@ class Journal(Sessions):
 
     def holds(self, action: Action) -> bool:
         """Whether `action` still stands where it says it does, under the same claim."""
-        query = select(_A.status, _A.fence).where(_A.id == action.id)
-        with self.store.read() as connection:
-            row = connection.execute(query).one_or_none()
+        with self.store.glance() as connection:
+            row = connection.execute(_STANDING, {"known_id": action.id}).one_or_none()
         return row is not None and row.status == str(action.status) and row.fence == action.fence
 
     def note(
@@ -281,11 +288,8 @@ class Journal(Sessions):
         Raises:
             LostRace: It does not.
         """
-        moved = connection.execute(
-            update(schema.actions)
-            .where(_A.id == action.id, _A.status == str(action.status), _A.fence == action.fence)
-            .values(values)
-        )
+        known = {"known_id": action.id, "known_status": str(action.status), "known_fence": action.fence}
+        moved = connection.execute(_CHANGE, {**known, **values})
         if moved.rowcount == 1:
             return
         row = connection.execute(select(_A.status, _A.held_by).where(_A.id == action.id)).one_or_none()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, or_, select
 
 from langchain_agentrein.action import Action, Entry, Json, SessionRecord, SessionStatus, Status
 from langchain_agentrein.errors import ConfigError
@@ -22,6 +22,14 @@ T = TypeVar("T")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 CHUNK = 500
 """Owners per query, below every database's limit of parameters."""
+
+_CALLS = select(schema.actions).where(_A.call_key == bindparam("key")).order_by(_A.generation)
+_SESSION = select(schema.sessions).where(_S.id == bindparam("session"))
+_PAYLOADS = (
+    select(_P.owner_id, _P.data)
+    .where(_P.owner_id.in_(bindparam("owners", expanding=True)))
+    .order_by(_P.owner_id, _P.n)
+)
 
 
 class Reader:
@@ -50,11 +58,11 @@ class Reader:
 
     def calls(self, call_key: str) -> list[Action]:
         """Every generation of one call, oldest first."""
+        with self.store.glance() as connection:
+            if not connection.execute(_CALLS, {"key": call_key}).all():
+                return []  # as for every call but a repeated one
         with self.store.read() as connection:
-            rows = connection.execute(
-                select(schema.actions).where(_A.call_key == call_key).order_by(_A.generation)
-            ).all()
-            return self._actions(connection, rows)
+            return self._actions(connection, connection.execute(_CALLS, {"key": call_key}).all())
 
     def actions(
         self,
@@ -132,6 +140,12 @@ class Reader:
         lost = [row for row in rows if row.id not in known and row.message_id not in messages]
         return [to_action(row._mapping, {}) for row in lost]
 
+    def standing(self, session_id: str) -> SessionRecord | None:
+        """One session without its payload: neither its goal nor why it failed."""
+        with self.store.glance() as connection:
+            row = connection.execute(_SESSION, {"session": session_id}).mappings().first()
+        return None if row is None else to_session(row, {})
+
     def session(self, session_id: str) -> SessionRecord | None:
         """One session, or `None`: it has no actions yet."""
         found = self.sessions(ids=[session_id])
@@ -181,8 +195,7 @@ class Reader:
     def _payloads(self, connection: Connection, owners: Sequence[str]) -> Mapping[str, dict[str, Json]]:
         merged: dict[str, dict[str, Json]] = defaultdict(dict)
         for some in _chunks(owners):
-            query = select(_P.owner_id, _P.data).where(_P.owner_id.in_(some)).order_by(_P.n)
-            for owner, data in connection.execute(query):
+            for owner, data in connection.execute(_PAYLOADS, {"owners": some}):
                 merged[owner].update(self.vault.unpack(data, functools.partial(_blob, connection, owner)))
         return merged
 
