@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_agentrein.action import Action, Status
 from langchain_agentrein.engine.approvals import lapsed, propose, refuse
-from langchain_agentrein.engine.calls import draft, judged, open_session
+from langchain_agentrein.engine.calls import draft, kept, open_session
 from langchain_agentrein.engine.core import Call, Core
 from langchain_agentrein.errors import LostRace
 from langchain_agentrein.flow import Flow, Step
@@ -57,8 +57,9 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
         return None  # it ran, or is running: the executor answers with what is recorded
     call = replace(call, session=(yield from open_session(core, call.session)))
     account: str | None = yield Step(op.account, (api,))
-    action = draft(core, op, call, latest, assessment, account)
-    assessment, verdict = judged(core, action, assessment)
+    assessment = kept(core, op.args, assessment)
+    action = draft(op, call, latest, assessment, account)
+    verdict = core.decide(action, assessment)
     if verdict.decision == "allow":
         return None
     if verdict.decision == "deny":

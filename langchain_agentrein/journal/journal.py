@@ -99,15 +99,15 @@ class Journal(Sessions):
         at = now()
         executing = action.status is Status.EXECUTING
         action_id, salt = new_id("act"), secrets.token_hex(8)
-        action = action.with_(
-            id=action_id,
-            session_id=session.id,
-            salt=salt,
-            digest=self.digest(salt, action.operation, action.args),
-            created_at=moment(at),
-            started_at=moment(at) if executing else None,
-            call_key=action.call_key or digest("", action_id),
-        )
+        identity: dict[str, Any] = {
+            "id": action_id,
+            "session_id": session.id,
+            "salt": salt,
+            "digest": self.digest(salt, action.operation, action.args),
+            "created_at": moment(at),
+            "started_at": None,
+            "call_key": action.call_key or digest("", action_id),
+        }
         payload = payload_of(
             **{
                 name: value
@@ -121,11 +121,12 @@ class Journal(Sessions):
                 if not late and (executing or action.status is Status.PROPOSED):
                     refuse_closed(head)
                 if executing:
-                    until = moment(at + round(hold * 1e6))
-                    action = action.with_(
-                        seq=head["next_seq"], held_by=self.worker, held_until=until, fence=1
-                    )
-                connection.execute(_NEW, to_row(action))
+                    identity["seq"], identity["started_at"] = head["next_seq"], moment(at)
+                    identity["held_by"], identity["held_until"] = self.worker, moment(at + round(hold * 1e6))
+                    identity["fence"] = 1
+                action = action.with_(**identity)
+                row = to_row(action)
+                connection.execute(_NEW, row)
                 self._append(
                     connection,
                     head,
@@ -133,14 +134,14 @@ class Journal(Sessions):
                     at=at,
                     action_id=action_id,
                     to_status=str(action.status),
-                    detail={**facts_of(action), "via": list(map(str, PATH[action.status])), **(detail or {})},
+                    detail={**facts_of(row), "via": list(map(str, PATH[action.status])), **(detail or {})},
                     payload=payload,
                     limited=not late,
                     next_seq=head["next_seq"] + executing,
                 )
         except IntegrityError as error:
             raise LostRace(
-                action.call_key, "recorded", "recorded again", "another worker came first"
+                identity["call_key"], "recorded", "recorded again", "another worker came first"
             ) from error
         return action
 

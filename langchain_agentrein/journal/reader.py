@@ -24,6 +24,7 @@ CHUNK = 500
 """Owners per query, below every database's limit of parameters."""
 
 _CALLS = select(schema.actions).where(_A.call_key == bindparam("key")).order_by(_A.generation)
+_RECORDED = select(_A.id).where(_A.call_key == bindparam("key")).limit(1)
 _SESSION = select(schema.sessions).where(_S.id == bindparam("session"))
 _PAYLOADS = (
     select(_P.owner_id, _P.data)
@@ -58,9 +59,6 @@ class Reader:
 
     def calls(self, call_key: str) -> list[Action]:
         """Every generation of one call, oldest first."""
-        with self.store.glance() as connection:
-            if not connection.execute(_CALLS, {"key": call_key}).all():
-                return []  # as for every call but a repeated one
         with self.store.read() as connection:
             return self._actions(connection, connection.execute(_CALLS, {"key": call_key}).all())
 
@@ -139,6 +137,13 @@ class Reader:
             rows = connection.execute(query.order_by(_A.started_at)).all()
         lost = [row for row in rows if row.id not in known and row.message_id not in messages]
         return [to_action(row._mapping, {}) for row in lost]
+
+    def look(self, call_key: str, session_id: str) -> tuple[bool, SessionRecord | None]:
+        """Whether a call is recorded already, and its session as `standing` has it."""
+        with self.store.glance() as connection:
+            repeated = bool(call_key) and connection.scalar(_RECORDED, {"key": call_key}) is not None
+            row = connection.execute(_SESSION, {"session": session_id}).mappings().first()
+        return repeated, None if row is None else to_session(row, {})
 
     def standing(self, session_id: str) -> SessionRecord | None:
         """One session without its payload: neither its goal nor why it failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from langchain_agentrein.action import Json
@@ -68,14 +69,19 @@ _SIGNS = (
     ),
 )
 """Each kind of credential has one of these at its beginning; finding them is a hundred times faster."""
+WORDS = 64
+"""Characters of a key that is remembered: the same few keys come with every call."""
 LONG, WINDOW = 10_000, 2_000
 """In a text longer than this, only so much behind each sign is looked at."""
 
 
 def named(key: str) -> bool:
     """Whether a key names a secret."""
-    if not key:
-        return False
+    return bool(key) and (_named(key) if len(key) <= WORDS else _named.__wrapped__(key))
+
+
+@lru_cache(maxsize=4096)
+def _named(key: str) -> bool:
     words = re.sub(r"[\s.\-]+", "_", _HUMP.sub("_", key)).lower()
     return _KEY.search(words) is not None and _HARMLESS.search(words) is None
 

@@ -106,9 +106,8 @@ def to_row(action: Action) -> dict[str, Any]:
     }
 
 
-def facts_of(action: Action) -> dict[str, Json]:
+def facts_of(row: Mapping[str, Any]) -> dict[str, Json]:
     """What the entry of a new action says of it."""
-    row = to_row(action)
     return {name: row[name] for name in COLUMNS if row[name] is not None}
 
 

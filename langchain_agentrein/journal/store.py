@@ -109,7 +109,7 @@ class Store:
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
-        """A connection for one statement, which sees one state by itself.
+        """A connection for single statements, each of which sees the state of its own moment.
 
         Raises:
             JournalUnavailable: The database is out of reach.
