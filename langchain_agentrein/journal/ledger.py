@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from langchain_agentrein.action import Json, SessionRecord, SessionStatus
 from langchain_agentrein.errors import ConfigError, PayloadTooLarge, SessionFrozen, TransitionError
@@ -90,7 +90,8 @@ class Ledger(Reader):
             "length": 0,
             "head": GENESIS,
         }
-        dialect = sqlite if self.store.sqlite else postgresql
+        # The dialect that is in use: importing both takes as long as the rest of this module.
+        dialect = importlib.import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
         insertion = dialect.insert(schema.sessions).values(head).on_conflict_do_nothing()
         opened = connection.execute(insertion, execution_options={"preserve_rowcount": True})
         if opened.rowcount != 1:

@@ -8,9 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import RowMapping
+from typing import TYPE_CHECKING, Any
 
 from langchain_agentrein.action import (
     Action,
@@ -25,6 +23,9 @@ from langchain_agentrein.action import (
     Status,
     Undo,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
 
 PAYLOAD = (
     "args",
