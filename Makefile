@@ -8,7 +8,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format type build lock clean
+.PHONY: help demo test bench lint format type build lock clean
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,6 +18,9 @@ demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; of
 
 test: $(VENV)/.test  ## Run every test; a PostgreSQL comes along
 	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-120} $(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.bench  ## Measure what it costs, beside its neighbours, and keep the table
+	PYTHONPATH=$(VENV)/peers $(BIN)/python -W ignore -m benchmarks $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style, and that imports point one way
 	$(BIN)/ruff check
@@ -65,6 +68,13 @@ $(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/.made
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.made
 	$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.package
+
+# The neighbours in a folder of their own, which nothing else sees: one of them brings a pytest plugin along.
+$(VENV)/.bench: benchmarks/requirements.txt $(VENV)/.test
+	rm -rf $(VENV)/peers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/peers \
+		--requirement benchmarks/requirements.txt
+	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	$(PIP) --editable '.[dev]'

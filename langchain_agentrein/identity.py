@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -18,8 +18,11 @@ from langgraph._internal._constants import CONFIG_KEY_READ
 
 from langchain_agentrein.action import Intent, SessionRecord, SessionStatus
 from langchain_agentrein.intent import captured, intent_of, limited
-from langchain_agentrein.journal import Journal, new_id
+from langchain_agentrein.journal import new_id
 from langchain_agentrein.session import CURRENT
+
+if TYPE_CHECKING:
+    from langchain_agentrein.journal import Journal
 
 SESSION_CHANNEL = "agentrein_session"
 """The private state channel that holds the id of the session."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -321,7 +322,7 @@ class Registry:
             UnknownOperation: Nothing installed answers to it.
         """
         why = ""
-        for module in (None, *self._modules(name, source)):
+        for module in itertools.chain([None], self._modules(name, source)):  # each only if it is needed
             if module is not None:
                 try:
                     importlib.import_module(module)

@@ -10,9 +10,9 @@ from langchain_agentrein.action import Action, SessionRecord, SessionStatus
 from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.flow import Flow, Step, adriven, driven
-from langchain_agentrein.journal import Journal, Verification
 
 if TYPE_CHECKING:
+    from langchain_agentrein.journal import Journal, Verification
     from langchain_agentrein.timeline import Timeline
 
 

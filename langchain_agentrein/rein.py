@@ -11,7 +11,6 @@ from langchain_agentrein.action import Action, Json, Status
 from langchain_agentrein.engine import Call, Core, Decision, Keeper, Performed, Verdict
 from langchain_agentrein.errors import ConfigError, TransitionError
 from langchain_agentrein.flow import Flow, Step, adriven, driven
-from langchain_agentrein.journal import IsSecret, Journal, JournalSource, KeySource
 from langchain_agentrein.operation import Assessment, Operation
 from langchain_agentrein.policy import ApprovalRule, Budget, OnUnknown, Policy
 from langchain_agentrein.reading import Reading
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from langchain_agentrein.graphs.middleware import AgentReinMiddleware
+    from langchain_agentrein.journal import IsSecret, JournalSource, KeySource
 
 OnOrphans: TypeAlias = Literal["ask", "rollback"]
 Clients: TypeAlias = "Mapping[str, Any] | Callable[[str, str | None], Any]"
@@ -79,6 +79,8 @@ class AgentRein(Reading):
         approval_ttl: float | None = None,
         max_payload: int | None = None,
     ) -> None:
+        from langchain_agentrein.journal import Journal
+
         if drift is not None:
             raise ConfigError("drift is not in this release: leave it out")
         for name, value, allowed in (

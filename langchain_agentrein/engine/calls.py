@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_agentrein.action import REFUSED, Action, Json, Reversal, SessionRecord, SessionStatus, Status
 from langchain_agentrein.engine.approvals import denial, lapsed, unhidden
-from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
+from langchain_agentrein.engine.core import Call, Core, Performed
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile
 from langchain_agentrein.errors import ApprovalRequired, CallConflict, InDoubt, SessionFrozen
@@ -100,19 +100,28 @@ def _same_arguments(core: Core, op: Operation, known: Action) -> None:
 
 def open_session(core: Core, own: SessionRecord) -> Flow[SessionRecord]:
     """The session to record in: the call's own or, where that is closed, a child of it."""
+    known: SessionRecord | None = yield Step(core.journal.standing, (own.id,))
+    return (yield from standing_session(core, own, known))
+
+
+def standing_session(core: Core, own: SessionRecord, known: SessionRecord | None) -> Flow[SessionRecord]:
+    """Like `open_session`, where the journal's record of the call's own was just read."""
     session, n = own, 0
-    while True:
-        known: SessionRecord | None = yield Step(core.journal.session, (session.id,))
-        if known is None or known.status not in CLOSED:
-            return known or session
+    while known is not None and known.status in CLOSED:
         n += 1
         session = replace(own, id=f"{own.id}~{n}", parent_id=own.id)
+        known = yield Step(core.journal.standing, (session.id,))
+    return session if known is None else replace(known, goal=own.goal)
 
 
 def draft(
-    core: Core, op: Operation, call: Call, earlier: Action | None, assessment: Assessment, account: str | None
+    op: Operation, call: Call, earlier: Action | None, assessment: Assessment, account: str | None
 ) -> Action:
-    """The action as it would be recorded, before anything decided about it."""
+    """The action as it would be recorded, before anything decided about it.
+
+    Args:
+        assessment: As `kept` of its arguments leaves it.
+    """
     return Action(
         id="",
         session_id=call.session.id,
@@ -130,7 +139,7 @@ def draft(
         status=Status.PROPOSED,
         args=op.args,
         risk=assessment.risk,
-        reversal=kept(core, op.args, assessment).reversal,
+        reversal=assessment.reversal,
         intent=call.intent,
         metadata=call.metadata,
         parent_id=earlier.id if earlier is not None else None,
@@ -146,9 +155,3 @@ def kept(core: Core, value: Json, assessment: Assessment) -> Assessment:
         reversal=Reversal.NONE,
         summary=f"{assessment.summary} It cannot be undone: it holds a secret, and no seal key is set.".strip(),
     )
-
-
-def judged(core: Core, action: Action, assessment: Assessment) -> tuple[Assessment, Verdict]:
-    """What the policy says of a drafted action, and the assessment that it was given."""
-    told = kept(core, action.args, assessment)
-    return told, core.decide(action, told)

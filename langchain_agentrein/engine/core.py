@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langchain_agentrein.action import Action, Intent, Json, SessionRecord
 from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.errors import SealError
-from langchain_agentrein.journal import Journal
 from langchain_agentrein.journal.codec import contains_mask
 from langchain_agentrein.operation import REGISTRY, Assessment, Operation
+
+if TYPE_CHECKING:
+    from langchain_agentrein.journal import Journal
 
 OnConflict: TypeAlias = Literal["ask", "skip", "force"]
 OnStuck: TypeAlias = Literal["stop", "continue"]

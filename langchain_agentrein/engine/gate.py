@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_agentrein.action import Action, Status
 from langchain_agentrein.engine.approvals import lapsed, propose, refuse
-from langchain_agentrein.engine.calls import draft, judged, open_session
+from langchain_agentrein.engine.calls import draft, kept, standing_session
 from langchain_agentrein.engine.core import Call, Core
 from langchain_agentrein.errors import LostRace
 from langchain_agentrein.flow import Flow, Step
@@ -46,7 +46,8 @@ def consider(core: Core, op: Operation, api: Any, call: Call) -> Flow[Considered
 
 
 def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Considered | None]:
-    known: list[Action] = yield Step(core.journal.calls, (call.key,)) if call.key else Step(list)
+    repeated, session = yield Step(core.journal.look, (call.key, call.session.id))
+    known: list[Action] = yield Step(core.journal.calls, (call.key,)) if repeated else Step(list)
     latest = known[-1] if known else None
     if latest is not None and latest.status in (Status.PROPOSED, Status.APPROVED):
         latest = yield from lapsed(core, latest)
@@ -55,10 +56,11 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
         return Considered(latest, assessment)
     if latest is not None and latest.status in _RECORDED:
         return None  # it ran, or is running: the executor answers with what is recorded
-    call = replace(call, session=(yield from open_session(core, call.session)))
+    call = replace(call, session=(yield from standing_session(core, call.session, session)))
     account: str | None = yield Step(op.account, (api,))
-    action = draft(core, op, call, latest, assessment, account)
-    assessment, verdict = judged(core, action, assessment)
+    assessment = kept(core, op.args, assessment)
+    action = draft(op, call, latest, assessment, account)
+    verdict = core.decide(action, assessment)
     if verdict.decision == "allow":
         return None
     if verdict.decision == "deny":

@@ -6,10 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from langchain_agentrein.action import Action
 from langchain_agentrein.errors import JournalError
-from langchain_agentrein.journal import Journal, after_fork, is_dead
+from langchain_agentrein.journal import after_fork, is_dead
+
+if TYPE_CHECKING:
+    from langchain_agentrein.journal import Journal
 
 
 def is_abandoned(action: Action, worker: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_agentrein.action import Action, Json, Reversal, Status
 from langchain_agentrein.engine.approvals import permitted
-from langchain_agentrein.engine.calls import UNFINISHED, draft, earlier_of, judged, kept, open_session
+from langchain_agentrein.engine.calls import UNFINISHED, draft, earlier_of, kept, standing_session
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.effect import effect
 from langchain_agentrein.errors import ConfigError, LostRace
@@ -61,18 +61,21 @@ class _Opening:
     def begin(self) -> Flow[Performed | Action]:
         """Get to a durable record, after which the effect may start; or to the answer of an earlier call."""
         core, api = self.core, self.api
-        earlier = yield from earlier_of(core, self.op, api, self.call)
+        repeated, known = yield Step(core.journal.look, (self.call.key, self.call.session.id))
+        earlier = (yield from earlier_of(core, self.op, api, self.call)) if repeated else None
         if isinstance(earlier, Performed):
             return earlier
         waiting = earlier if earlier is not None and earlier.status in UNFINISHED else None
         if waiting is None:
-            self.call = replace(self.call, session=(yield from open_session(core, self.call.session)))
+            session = yield from standing_session(core, self.call.session, known)
+            self.call = replace(self.call, session=session)
         yield Step(self._apart)
         assessment = yield Step(self.op.assess, (api,))
         account: str | None = yield Step(self.op.account, (api,))
-        fresh = draft(core, self.op, self.call, earlier, assessment, account)
+        assessment = kept(core, self.op.args, assessment)
+        fresh = draft(self.op, self.call, earlier, assessment, account)
         action = waiting if waiting is not None else fresh
-        assessment, verdict = judged(core, fresh, assessment)
+        verdict = core.decide(fresh, assessment)
         while True:
             op, action = yield from permitted(core, self.op, action, self.call, assessment, verdict)
             self._use(op)
@@ -107,8 +110,8 @@ class _Opening:
 
     def _apart(self) -> None:
         """An operation that keeps a file locked while the journal writes must not keep the journal's."""
-        file = self.core.journal.store.file
-        if file in self.op.locks(self.api):
+        locks = self.op.locks(self.api)
+        if locks and (file := self.core.journal.store.file) in locks:
             raise ConfigError(
                 f"{self.op.name} acts on {file}, where the journal lives: a SQLite file has one writer. "
                 "Keep the journal in a file of its own"

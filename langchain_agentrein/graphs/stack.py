@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.graphs.state import SEEN_CHANNEL, STACK_CHANNEL
 from langchain_agentrein.identity import SESSION_CHANNEL
-from langchain_agentrein.journal import Journal
+
+if TYPE_CHECKING:
+    from langchain_agentrein.journal import Journal
 
 
 def projected(journal: Journal, state: Mapping[str, Any]) -> Flow[dict[str, Any]]:

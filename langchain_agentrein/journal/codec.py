@@ -64,18 +64,36 @@ def leaves(
             continue
         if isinstance(item, Mapping):
             for name, inner in item.items():
-                if not isinstance(name, str):
-                    raise TypeError(f"a JSON object has string keys, not {type(name).__name__}")
+                refuse_odd_key(name)
                 yield "", name
                 waiting.append((above if sticky is not None and sticky(above) else name, inner, depth + 1))
         elif isinstance(item, list | tuple):
             waiting += [(above, inner, depth + 1) for inner in item]
         else:
-            if item is not None and not isinstance(item, bool | int | float | str | bytes):
-                raise TypeError(f"{type(item).__name__} is not JSON")
-            if isinstance(item, int) and item.bit_length() > MAX_BITS:
-                raise TypeError("an integer of more than 4,000 digits is not JSON")
+            refuse_odd(item)
             yield above, item
+
+
+def refuse_odd_key(name: Any) -> None:
+    """Let no key of a dictionary pass that is no text.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a JSON object has string keys, not {type(name).__name__}")
+
+
+def refuse_odd(leaf: Any) -> None:
+    """Let nothing pass that is neither a JSON leaf nor bytes.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if leaf is not None and not isinstance(leaf, bool | int | float | str | bytes):
+        raise TypeError(f"{type(leaf).__name__} is not JSON")
+    if isinstance(leaf, int) and leaf.bit_length() > MAX_BITS:
+        raise TypeError("an integer of more than 4,000 digits is not JSON")
 
 
 def jsonable(value: Any) -> Json:

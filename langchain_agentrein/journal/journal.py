@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, TypeAlias
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from langchain_agentrein.action import TRANSITIONS, Action, Json, Reversal, SessionRecord, Status
@@ -30,6 +30,14 @@ JournalSource: TypeAlias = str | Engine
 """Where a journal lives: a SQLAlchemy URL, or an `Engine`."""
 
 _A = schema.actions.c
+
+_NEW = insert(schema.actions)
+_CHANGE = update(schema.actions).where(
+    _A.id == bindparam("known_id"),
+    _A.status == bindparam("known_status"),
+    _A.fence == bindparam("known_fence"),
+)
+_STANDING = select(_A.status, _A.fence).where(_A.id == bindparam("known_id"))
 
 
 class Journal(Sessions):
@@ -91,15 +99,15 @@ class Journal(Sessions):
         at = now()
         executing = action.status is Status.EXECUTING
         action_id, salt = new_id("act"), secrets.token_hex(8)
-        action = action.with_(
-            id=action_id,
-            session_id=session.id,
-            salt=salt,
-            digest=self.digest(salt, action.operation, action.args),
-            created_at=moment(at),
-            started_at=moment(at) if executing else None,
-            call_key=action.call_key or digest("", action_id),
-        )
+        identity: dict[str, Any] = {
+            "id": action_id,
+            "session_id": session.id,
+            "salt": salt,
+            "digest": self.digest(salt, action.operation, action.args),
+            "created_at": moment(at),
+            "started_at": None,
+            "call_key": action.call_key or digest("", action_id),
+        }
         payload = payload_of(
             **{
                 name: value
@@ -113,11 +121,12 @@ class Journal(Sessions):
                 if not late and (executing or action.status is Status.PROPOSED):
                     refuse_closed(head)
                 if executing:
-                    until = moment(at + round(hold * 1e6))
-                    action = action.with_(
-                        seq=head["next_seq"], held_by=self.worker, held_until=until, fence=1
-                    )
-                connection.execute(insert(schema.actions), to_row(action))
+                    identity["seq"], identity["started_at"] = head["next_seq"], moment(at)
+                    identity["held_by"], identity["held_until"] = self.worker, moment(at + round(hold * 1e6))
+                    identity["fence"] = 1
+                action = action.with_(**identity)
+                row = to_row(action)
+                connection.execute(_NEW, row)
                 self._append(
                     connection,
                     head,
@@ -125,14 +134,14 @@ class Journal(Sessions):
                     at=at,
                     action_id=action_id,
                     to_status=str(action.status),
-                    detail={**facts_of(action), "via": list(map(str, PATH[action.status])), **(detail or {})},
+                    detail={**facts_of(row), "via": list(map(str, PATH[action.status])), **(detail or {})},
                     payload=payload,
                     limited=not late,
                     next_seq=head["next_seq"] + executing,
                 )
         except IntegrityError as error:
             raise LostRace(
-                action.call_key, "recorded", "recorded again", "another worker came first"
+                identity["call_key"], "recorded", "recorded again", "another worker came first"
             ) from error
         return action
 
@@ -222,9 +231,8 @@ class Journal(Sessions):
 
     def holds(self, action: Action) -> bool:
         """Whether `action` still stands where it says it does, under the same claim."""
-        query = select(_A.status, _A.fence).where(_A.id == action.id)
-        with self.store.read() as connection:
-            row = connection.execute(query).one_or_none()
+        with self.store.glance() as connection:
+            row = connection.execute(_STANDING, {"known_id": action.id}).one_or_none()
         return row is not None and row.status == str(action.status) and row.fence == action.fence
 
     def note(
@@ -281,11 +289,8 @@ class Journal(Sessions):
         Raises:
             LostRace: It does not.
         """
-        moved = connection.execute(
-            update(schema.actions)
-            .where(_A.id == action.id, _A.status == str(action.status), _A.fence == action.fence)
-            .values(values)
-        )
+        known = {"known_id": action.id, "known_status": str(action.status), "known_fence": action.fence}
+        moved = connection.execute(_CHANGE, {**known, **values})
         if moved.rowcount == 1:
             return
         row = connection.execute(select(_A.status, _A.held_by).where(_A.id == action.id)).one_or_none()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from langchain_agentrein.action import Json, SessionRecord, SessionStatus
 from langchain_agentrein.errors import ConfigError, PayloadTooLarge, SessionFrozen, TransitionError
@@ -22,6 +22,13 @@ from langchain_agentrein.journal.store import Store
 from langchain_agentrein.journal.workers import worker_name
 
 _S, _B = schema.sessions.c, schema.blobs.c
+
+# Built once: making a statement anew takes SQLAlchemy longer than running it.
+_HEAD = select(schema.sessions).where(_S.id == bindparam("session"))
+_LOCKED_HEAD = _HEAD.with_for_update()
+_MOVE_HEAD = update(schema.sessions).where(_S.id == bindparam("session"))
+_ENTRY, _PAYLOAD, _BLOB = insert(schema.entries), insert(schema.payloads), insert(schema.blobs)
+_HAS_BLOB = select(_B.name).where(_B.owner_id == bindparam("owner"), _B.name == bindparam("wanted"))
 
 
 class Ledger(Reader):
@@ -58,14 +65,13 @@ class Ledger(Reader):
             TransitionError: Only its id is given, and it is not there.
         """
         session_id = session if isinstance(session, str) else session.id
-        query = select(schema.sessions).where(_S.id == session_id)
-        query = query if self.store.sqlite else query.with_for_update()
-        row = connection.execute(query).mappings().first()
+        query, wanted = _HEAD if self.store.sqlite else _LOCKED_HEAD, {"session": session_id}
+        row = connection.execute(query, wanted).mappings().first()
         if row is None and not isinstance(session, str):
             head = self._open(connection, session)
             if head is not None:
                 return head
-            row = connection.execute(query).mappings().first()  # another worker opened it just now
+            row = connection.execute(query, wanted).mappings().first()  # another worker opened it just now
         if row is None:
             raise TransitionError(session_id, "unknown", "used", "the journal has no such session")
         return dict(row)
@@ -84,7 +90,8 @@ class Ledger(Reader):
             "length": 0,
             "head": GENESIS,
         }
-        dialect = sqlite if self.store.sqlite else postgresql
+        # The dialect that is in use: importing both takes as long as the rest of this module.
+        dialect = importlib.import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
         insertion = dialect.insert(schema.sessions).values(head).on_conflict_do_nothing()
         opened = connection.execute(insertion, execution_options={"preserve_rowcount": True})
         if opened.rowcount != 1:
@@ -142,9 +149,9 @@ class Ledger(Reader):
             data = self._write_payload(connection, action_id or head["id"], n, salt, payload, limited)
             entry["payload_digest"] = digest(salt, data)
         entry["hash"] = link(head["head"], entry)
-        connection.execute(insert(schema.entries), entry)
+        connection.execute(_ENTRY, entry)
         changes |= {"length": n, "head": entry["hash"]}
-        connection.execute(update(schema.sessions).where(_S.id == head["id"]).values(changes))
+        connection.execute(_MOVE_HEAD, {"session": head["id"], **changes})
         head |= changes
 
     def _write_payload(
@@ -161,10 +168,10 @@ class Ledger(Reader):
         if limited and size > self.max_payload:
             sizes = {name: len(self.vault.pack(value)[0]) for name, value in payload.items()}
             raise PayloadTooLarge(max(sizes, key=sizes.__getitem__), size, self.max_payload)
-        connection.execute(insert(schema.payloads), {"owner_id": owner, "n": n, "salt": salt, "data": text})
+        connection.execute(_PAYLOAD, {"owner_id": owner, "n": n, "salt": salt, "data": text})
         for name, data in blobs.items():
-            if connection.scalar(select(_B.name).where(_B.owner_id == owner, _B.name == name)) is None:
-                connection.execute(insert(schema.blobs), {"owner_id": owner, "name": name, "data": data})
+            if connection.scalar(_HAS_BLOB, {"owner": owner, "wanted": name}) is None:
+                connection.execute(_BLOB, {"owner_id": owner, "name": name, "data": data})
         return text
 
     def _packed(self, payload: Mapping[str, Json]) -> tuple[str, dict[str, bytes]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select, union_all
 
 from langchain_agentrein.action import Action, Entry, Json, SessionRecord, SessionStatus, Status
 from langchain_agentrein.errors import ConfigError
@@ -22,6 +22,36 @@ T = TypeVar("T")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 CHUNK = 500
 """Owners per query, below every database's limit of parameters."""
+
+_CALLS = select(schema.actions).where(_A.call_key == bindparam("key")).order_by(_A.generation)
+_RECORDED = select(_A.id).where(_A.call_key == bindparam("key")).limit(1)
+_ACTION = select(schema.actions).where(_A.id == bindparam("action"))
+_EFFECTS = (
+    select(_A.seq, _A.id, _A.message_id)
+    .where(_A.session_id == bindparam("session"), _A.seq > bindparam("after"))
+    .order_by(_A.seq)
+)
+_HAPPENED = (
+    select(_A.id, _A.message_id)
+    .join(schema.sessions, _S.id == _A.session_id)
+    .where(
+        _S.thread_id == bindparam("thread"),
+        _S.status.in_([str(SessionStatus.OPEN), str(SessionStatus.SUPERSEDED)]),
+        _A.status.in_([str(Status.EXECUTING), str(Status.EXECUTED), str(Status.IN_DOUBT)]),
+        _A.message_id.is_not(None),
+    )
+)
+# Two halves, so that an index finds the present session's new effects without passing its old ones.
+_UNFINISHED = union_all(
+    _HAPPENED.where(_A.session_id == bindparam("session"), _A.seq > bindparam("after")),
+    _HAPPENED.where(_A.session_id != bindparam("session")),
+)
+_SESSION = select(schema.sessions).where(_S.id == bindparam("session"))
+_PAYLOADS = (
+    select(_P.owner_id, _P.data)
+    .where(_P.owner_id.in_(bindparam("owners", expanding=True)))
+    .order_by(_P.owner_id, _P.n)
+)
 
 
 class Reader:
@@ -37,13 +67,13 @@ class Reader:
             ConfigError: There is none, or several.
         """
         with self.store.read() as connection:
-            rows = connection.execute(
-                select(schema.actions).where(_A.id.startswith(action_id, autoescape=True)).limit(2)
-            ).all()
-            found = [row for row in rows if row.id == action_id] or rows
+            found = connection.execute(_ACTION, {"action": action_id}).all()
+            if not found:  # no index serves a beginning, so it is looked for only then
+                begins = _A.id.startswith(action_id, autoescape=True)
+                found = connection.execute(select(schema.actions).where(begins).limit(2)).all()
             if len(found) != 1:
                 raise ConfigError(
-                    f"{'several actions begin' if rows else 'no action begins'} with {action_id!r}: "
+                    f"{'several actions begin' if found else 'no action begins'} with {action_id!r}: "
                     "`agentrein timeline` shows their ids"
                 )
             return self._actions(connection, found)[0]
@@ -51,10 +81,7 @@ class Reader:
     def calls(self, call_key: str) -> list[Action]:
         """Every generation of one call, oldest first."""
         with self.store.read() as connection:
-            rows = connection.execute(
-                select(schema.actions).where(_A.call_key == call_key).order_by(_A.generation)
-            ).all()
-            return self._actions(connection, rows)
+            return self._actions(connection, connection.execute(_CALLS, {"key": call_key}).all())
 
     def actions(
         self,
@@ -96,9 +123,9 @@ class Reader:
 
     def effects(self, session_id: str, *, after: int) -> list[tuple[int, str, str | None]]:
         """`(seq, id, message id)` of a session's effects after `after`, in order."""
-        query = select(_A.seq, _A.id, _A.message_id).where(_A.session_id == session_id, _A.seq > after)
-        with self.store.read() as connection:
-            return [(row.seq, row.id, row.message_id) for row in connection.execute(query.order_by(_A.seq))]
+        wanted = {"session": session_id, "after": after}
+        with self.store.glance() as connection:
+            return [(row.seq, row.id, row.message_id) for row in connection.execute(_EFFECTS, wanted)]
 
     def strays(
         self,
@@ -114,23 +141,26 @@ class Reader:
         Args:
             session_id: The present session, whose effects up to `after` are known to be accounted for.
         """
-        unfinished = [str(SessionStatus.OPEN), str(SessionStatus.SUPERSEDED)]
-        happened = [str(Status.EXECUTING), str(Status.EXECUTED), str(Status.IN_DOUBT)]
-        query = (
-            select(schema.actions)
-            .join(schema.sessions, _S.id == _A.session_id)
-            .where(
-                _S.thread_id == thread_id,
-                _S.status.in_(unfinished),
-                _A.status.in_(happened),
-                _A.message_id.is_not(None),
-                or_(_A.session_id != session_id, _A.seq > after),
-            )
-        )
-        with self.store.read() as connection:
-            rows = connection.execute(query.order_by(_A.started_at)).all()
-        lost = [row for row in rows if row.id not in known and row.message_id not in messages]
-        return [to_action(row._mapping, {}) for row in lost]
+        wanted = {"thread": thread_id, "session": session_id, "after": after}
+        with self.store.glance() as connection:
+            rows = connection.execute(_UNFINISHED, wanted).all()
+            lost = [row.id for row in rows if row.id not in known and row.message_id not in messages]
+            found = [row for one in lost for row in connection.execute(_ACTION, {"action": one})]
+        found.sort(key=lambda row: row.started_at)
+        return [to_action(row._mapping, {}) for row in found]
+
+    def look(self, call_key: str, session_id: str) -> tuple[bool, SessionRecord | None]:
+        """Whether a call is recorded already, and its session as `standing` has it."""
+        with self.store.glance() as connection:
+            repeated = bool(call_key) and connection.scalar(_RECORDED, {"key": call_key}) is not None
+            row = connection.execute(_SESSION, {"session": session_id}).mappings().first()
+        return repeated, None if row is None else to_session(row, {})
+
+    def standing(self, session_id: str) -> SessionRecord | None:
+        """One session without its payload: neither its goal nor why it failed."""
+        with self.store.glance() as connection:
+            row = connection.execute(_SESSION, {"session": session_id}).mappings().first()
+        return None if row is None else to_session(row, {})
 
     def session(self, session_id: str) -> SessionRecord | None:
         """One session, or `None`: it has no actions yet."""
@@ -181,8 +211,7 @@ class Reader:
     def _payloads(self, connection: Connection, owners: Sequence[str]) -> Mapping[str, dict[str, Json]]:
         merged: dict[str, dict[str, Json]] = defaultdict(dict)
         for some in _chunks(owners):
-            query = select(_P.owner_id, _P.data).where(_P.owner_id.in_(some)).order_by(_P.n)
-            for owner, data in connection.execute(query):
+            for owner, data in connection.execute(_PAYLOADS, {"owners": some}):
                 merged[owner].update(self.vault.unpack(data, functools.partial(_blob, connection, owner)))
         return merged
 

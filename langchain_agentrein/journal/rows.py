@@ -8,9 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import RowMapping
+from typing import TYPE_CHECKING, Any
 
 from langchain_agentrein.action import (
     Action,
@@ -25,6 +23,9 @@ from langchain_agentrein.action import (
     Status,
     Undo,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
 
 PAYLOAD = (
     "args",
@@ -106,9 +107,8 @@ def to_row(action: Action) -> dict[str, Any]:
     }
 
 
-def facts_of(action: Action) -> dict[str, Json]:
+def facts_of(row: Mapping[str, Any]) -> dict[str, Json]:
     """What the entry of a new action says of it."""
-    row = to_row(action)
     return {name: row[name] for name in COLUMNS if row[name] is not None}
 
 

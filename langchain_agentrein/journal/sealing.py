@@ -11,7 +11,18 @@ from typing import Any, TypeAlias
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.errors import ConfigError, SealError
-from langchain_agentrein.journal.codec import BYTES, MASKED, PAIRS, SEALED, SEALED_BYTES, Hidden, leaves
+from langchain_agentrein.journal.codec import (
+    BYTES,
+    MASKED,
+    MAX_DEPTH,
+    PAIRS,
+    SEALED,
+    SEALED_BYTES,
+    Hidden,
+    leaves,
+    refuse_odd,
+    refuse_odd_key,
+)
 from langchain_agentrein.journal.redaction import REDACTED, Redactor, named
 
 KeySource: TypeAlias = "str | bytes | Callable[[], str | bytes]"
@@ -46,8 +57,10 @@ class Vault:
         Raises:
             TypeError: It is not JSON.
         """
-        secrets = [key for key, leaf in leaves(value, sticky=named) if self._redactor.is_secret(key, leaf)]
-        return bool(secrets) and not self.has_key
+        lost = False
+        for key, leaf in leaves(value, sticky=named):
+            lost = lost or (not self.has_key and self._redactor.is_secret(key, leaf))
+        return lost
 
     def pack(self, value: Json) -> tuple[str, dict[str, bytes]]:
         """The text of a payload, and its blobs by hash.
@@ -55,22 +68,26 @@ class Vault:
         Raises:
             TypeError: It is not JSON.
         """
-        for _ in leaves(value):
-            pass  # so that what follows meets nothing that it cannot spell
         blobs: dict[str, bytes] = {}
-        return json.dumps(self._spelled(value, "", blobs), separators=(",", ":")), blobs
+        return json.dumps(self._spelled(value, "", 0, blobs), separators=(",", ":")), blobs
 
-    def _spelled(self, value: Json, key: str, blobs: dict[str, bytes]) -> Json:
+    def _spelled(self, value: Json, key: str, depth: int, blobs: dict[str, bytes]) -> Json:
+        if depth > MAX_DEPTH:
+            raise TypeError(f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, Hidden):
             return dict(value)
         if isinstance(value, Mapping):
             inner = key if named(key) else None
-            items = [(name, self._spelled(item, inner or name, blobs)) for name, item in value.items()]
+            items = []
+            for name, item in value.items():
+                refuse_odd_key(name)
+                items.append((name, self._spelled(item, inner or name, depth + 1, blobs)))
             if any(name.startswith("$") or self._redactor.is_secret("", name) for name in value):
                 return {PAIRS: [[self._leaf("", name, blobs), item] for name, item in items]}
             return dict(items)
         if isinstance(value, list | tuple):
-            return [self._spelled(item, key, blobs) for item in value]
+            return [self._spelled(item, key, depth + 1, blobs) for item in value]
+        refuse_odd(value)
         return self._leaf(key, value, blobs)
 
     def _leaf(self, key: str, item: Json, blobs: dict[str, bytes]) -> Json:

@@ -108,6 +108,16 @@ class Store:
                     connection.exec_driver_sql("ROLLBACK")
 
     @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A connection for single statements, each of which sees the state of its own moment.
+
+        Raises:
+            JournalUnavailable: The database is out of reach.
+        """
+        with self._turn, self._translated(), self._connect("AUTOCOMMIT") as connection:
+            yield connection
+
+    @contextmanager
     def erasing(self) -> Iterator[Connection]:
         """Like `write`, and what it deletes leaves no trace in an SQLite file.
 
@@ -136,9 +146,8 @@ class Store:
     @contextmanager
     def _connect(self, isolation: Any = "READ COMMITTED") -> Iterator[Connection]:
         with self.engine.connect() as connection:
-            # On SQLite the driver's own implicit BEGIN is deferred: two writers would be a deadlock.
-            level = "AUTOCOMMIT" if self.sqlite else isolation
-            yield connection.execution_options(isolation_level=level)
+            # On SQLite we begin by hand: the driver's own BEGIN is deferred, and two writers a deadlock.
+            yield connection if self.sqlite else connection.execution_options(isolation_level=isolation)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

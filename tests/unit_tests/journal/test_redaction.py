@@ -42,6 +42,7 @@ SECRET_VALUES = [
     "SG.abcdefghijklmnop.qrstuvwxyz0123456789",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-def",
     "Authorization: Bearer abcdef0123456789abcdef",
+    "authorization: bEaReR abcdef0123456789abcdef",
     "postgresql://ana:hunter2@db/crm",
     "redis://:hunter2@cache:6379/0",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
