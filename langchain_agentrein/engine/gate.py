@@ -66,6 +66,17 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
     return Considered((yield from propose(core, action, call, verdict)), assessment)
 
 
+def recall(core: Core, call_key: str) -> Flow[Considered | None]:
+    """What is recorded of a call that was asked about or decided, for a process that does not know its tool."""
+    known: list[Action] = yield Step(core.journal.calls, (call_key,))
+    latest = known[-1] if known else None
+    if latest is None or latest.status not in _DECIDED:
+        return None
+    if latest.status in (Status.PROPOSED, Status.APPROVED):
+        latest = yield from lapsed(core, latest)
+    return Considered(latest, Assessment(latest.risk, latest.reversal))
+
+
 _DECIDED = frozenset({Status.PROPOSED, Status.APPROVED, Status.DENIED, Status.REJECTED})
 _RECORDED = frozenset(
     set(Status) - _DECIDED - {Status.EXPIRED, Status.FAILED, Status.RESTORED, Status.COMPENSATED}
