@@ -148,7 +148,13 @@ def kept(core: Core, value: Json, assessment: Assessment) -> Assessment:
     )
 
 
-def judged(core: Core, action: Action, assessment: Assessment) -> tuple[Assessment, Verdict]:
-    """What the policy says of a drafted action, and the assessment that it was given."""
+def judged(core: Core, call: Call, action: Action, assessment: Assessment) -> tuple[Assessment, Verdict]:
+    """What holds for a drafted action, and the assessment that the policy was given."""
     told = kept(core, action.args, assessment)
-    return told, core.decide(action, told)
+    return told, verdict_on(core, call, action, told)
+
+
+def verdict_on(core: Core, call: Call, action: Action, assessment: Assessment) -> Verdict:
+    """What the policy says, or stricter where somebody else insists on a person."""
+    verdict = core.decide(action, assessment)
+    return Verdict("ask", call.insist) if verdict.decision == "allow" and call.insist else verdict

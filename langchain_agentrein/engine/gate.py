@@ -58,7 +58,7 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
     call = replace(call, session=(yield from open_session(core, call.session)))
     account: str | None = yield Step(op.account, (api,))
     action = draft(core, op, call, latest, assessment, account)
-    assessment, verdict = judged(core, action, assessment)
+    assessment, verdict = judged(core, call, action, assessment)
     if verdict.decision == "allow":
         return None
     if verdict.decision == "deny":

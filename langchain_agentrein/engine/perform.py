@@ -8,7 +8,15 @@ from typing import Any
 
 from langchain_agentrein.action import Action, Json, Reversal, Status
 from langchain_agentrein.engine.approvals import permitted
-from langchain_agentrein.engine.calls import UNFINISHED, draft, earlier_of, judged, kept, open_session
+from langchain_agentrein.engine.calls import (
+    UNFINISHED,
+    draft,
+    earlier_of,
+    judged,
+    kept,
+    open_session,
+    verdict_on,
+)
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.effect import effect
 from langchain_agentrein.errors import ConfigError, LostRace
@@ -72,7 +80,7 @@ class _Opening:
         account: str | None = yield Step(self.op.account, (api,))
         fresh = draft(core, self.op, self.call, earlier, assessment, account)
         action = waiting if waiting is not None else fresh
-        assessment, verdict = judged(core, fresh, assessment)
+        assessment, verdict = judged(core, self.call, fresh, assessment)
         while True:
             op, action = yield from permitted(core, self.op, action, self.call, assessment, verdict)
             self._use(op)
@@ -86,7 +94,7 @@ class _Opening:
             # The snapshot holds a secret that cannot be kept: what looked reversible is not. Decide again.
             assessment = kept(core, before, assessment)
             fresh = fresh.with_(reversal=Reversal.NONE)
-            verdict = core.decide(fresh, assessment)
+            verdict = verdict_on(core, self.call, fresh, assessment)
             action = yield from self._irreversible(action, fresh, verdict)
             op.release()
 

@@ -25,6 +25,7 @@ from langchain_agentrein.graphs.ask import (
     has_checkpointer,
     no_checkpointer,
 )
+from langchain_agentrein.graphs.beside import Beside, request_of
 from langchain_agentrein.graphs.state import EDITS_CHANNEL
 from langchain_agentrein.identity import Caller
 from langchain_agentrein.operation import Operation
@@ -60,6 +61,7 @@ class Gate:
         tool: Finds a tool by name; `None`: unknown here, so the executor decides when it runs.
         approver: `(config) -> name` of who answers, where the server does not say.
         per_call: Leave the asking to each call as it starts; only denials are answered here.
+        beside: What LangChain's own approval middleware gates in the same agent.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class Gate:
         *,
         approver: Approver | None = None,
         per_call: bool = False,
+        beside: Beside | None = None,
     ) -> None:
         self.rein, self.tool, self.approver, self.per_call = rein, tool, approver, per_call
+        self.beside = beside if beside is not None else Beside()
 
     def flow(
         self, state: Mapping[str, Any], config: RunnableConfig, runtime: Any, messages: Sequence[Any]
@@ -85,7 +89,7 @@ class Gate:
         edits = state.get(HITL_EDITS) or {}
         considered: list[_Pending] = []
         for call in calls:
-            found = yield from self._consider(_as_edited(call, edits), state, config, messages)
+            found = yield from self._consider(_as_edited(call, edits), state, config, runtime, messages)
             if found is not None:
                 considered.append(found)
         waiting = [one for one in considered if one.action.status is Status.PROPOSED]
@@ -94,7 +98,7 @@ class Gate:
         if waiting and not self.per_call:
             if not has_checkpointer(config):
                 raise no_checkpointer(", ".join(sorted({one.call["name"] for one in waiting})))
-            given = yield Step(ask_all, ([self._question(one) for one in waiting],))
+            given = yield Step(ask_all, ([self._question(one, state) for one in waiting],))
             by = approver_of(config, runtime, self.approver)
             for one, answer in zip(waiting, given, strict=True):
                 decision = decision_of(answer, one.action, by)
@@ -103,7 +107,12 @@ class Gate:
         return self._update(considered, decided, answers)
 
     def _consider(
-        self, call: ToolCall, state: Mapping[str, Any], config: RunnableConfig, messages: Sequence[Any]
+        self,
+        call: ToolCall,
+        state: Mapping[str, Any],
+        config: RunnableConfig,
+        runtime: Any,
+        messages: Sequence[Any],
     ) -> Flow[_Pending | None]:
         where = Caller(
             thread_id=(config.get("configurable") or {}).get("thread_id"),
@@ -136,15 +145,17 @@ class Gate:
             message_id=root_message(where),
             intent=tool.intent(where, session.goal, call["args"]),
             pauses=pauses(),
+            insist=self.beside.insists(request_of(call, state, runtime)) if self.beside.stands else "",
         )
         found: Considered | None = yield from engine.consider(self.rein.core, op, tool.client, ask)
         return None if found is None else _Pending(call, tool, found)
 
-    def _question(self, one: _Pending) -> Question:
+    def _question(self, one: _Pending, state: Mapping[str, Any]) -> Question:
         check = one.tool.validate_args if one.tool is not None else None
-        return about_call(
+        ours = about_call(
             one.action, one.found.assessment, self.rein.journal.redactor, tool=one.call["name"], check=check
         )
+        return self.beside.shaped(ours, one.call, state)
 
     def _update(
         self,

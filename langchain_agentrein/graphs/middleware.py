@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -22,11 +23,12 @@ from langchain_agentrein.flow import Flow, Step, arun, run
 from langchain_agentrein.graphs import doubt
 from langchain_agentrein.graphs import failure as failures
 from langchain_agentrein.graphs.ask import Approver
+from langchain_agentrein.graphs.beside import Beside
 from langchain_agentrein.graphs.compensation import build_compensation_graph
 from langchain_agentrein.graphs.gate import Gate
 from langchain_agentrein.graphs.lending import InterruptMode, Lender, noticed
 from langchain_agentrein.graphs.stack import projected
-from langchain_agentrein.graphs.state import FAILURE_CHANNEL, STACK_CHANNEL, ReversibleState
+from langchain_agentrein.graphs.state import FAILURE_CHANNEL, OURS_CHANNEL, STACK_CHANNEL, ReversibleState
 from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.intent import MAX_CHARACTERS, Capture, capturing
 from langchain_agentrein.rein import AgentRein
@@ -80,11 +82,29 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         self.on_model_failure = on_model_failure
         self.agent_id, self.tenant = agent_id, tenant
         self._capture = Capture(capture_intent, intent_limit)
-        self._lender = Lender(rein, rationale=rationale, interrupt_mode=interrupt_mode, approver=approver)
-        per_call = interrupt_mode == "per_call"
-        self._gate = Gate(rein, self._lender.tools.get, approver=approver, per_call=per_call)
+        self._beside = Beside()
+        self._lender = Lender(
+            rein,
+            rationale=rationale,
+            interrupt_mode=interrupt_mode,
+            approver=approver,
+            beside=self._beside,
+        )
+        self._gate = Gate(
+            rein,
+            self._lender.tools.get,
+            approver=approver,
+            per_call=interrupt_mode == "per_call",
+            beside=self._beside,
+        )
         self._compensation = build_compensation_graph(rein, approver=approver)
         self._errors: dict[str, BaseException] = {}
+
+    @property
+    def name(self) -> str:
+        """Its name. `create_agent` asks for it while it holds the list of middleware in which we stand."""
+        self._beside.look(self, sys._getframe(1))
+        return super().name
 
     # -- session -----------------------------------------------------------------------------------
 
@@ -164,7 +184,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         request = self._lender.learn(request)
         adopted = run(self._orphans(request.state, request.runtime))
         try:
-            return _with(handler(request), adopted)
+            return self._with(handler(request), adopted)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -180,7 +200,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         request = self._lender.learn(request)
         adopted = await arun(self._orphans(request.state, request.runtime))
         try:
-            return _with(await handler(request), adopted)
+            return self._with(await handler(request), adopted)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -196,6 +216,18 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 self.rein, state, session.id, config=config, runtime=runtime, approver=self.approver
             )
         )
+
+    def _with(self, response: Any, adopted: list[str]) -> Any:
+        """Let the state know of the effects that a person chose to keep, and of the calls that our gate minds."""
+        if isinstance(response, AIMessage):
+            response = ModelResponse(result=[response])
+        update: dict[str, Any] = {STACK_CHANNEL: adopted} if adopted else {}
+        if self._beside.stands:
+            calls = [call for one in response.result for call in getattr(one, "tool_calls", ())]
+            update[OURS_CHANNEL] = self._lender.answers_for(calls)
+        if not update:
+            return response
+        return ExtendedModelResponse(model_response=response, command=Command(update=update))
 
     def _model_failed(self, state: Mapping[str, Any], error: Exception) -> Flow[None]:
         if self.on_model_failure == "rollback" and self._outer() is None:
@@ -338,13 +370,3 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             report=report,
             error={"type": failure["type"], "message": failure["message"]},
         ) from original
-
-
-def _with(response: Any, adopted: list[str]) -> Any:
-    """Let the state know of the effects that a person chose to keep."""
-    if not adopted:
-        return response
-    command: Command[Any] = Command(update={STACK_CHANNEL: adopted})
-    if isinstance(response, AIMessage):
-        response = ModelResponse(result=[response])
-    return ExtendedModelResponse(model_response=response, command=command)

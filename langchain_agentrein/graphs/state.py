@@ -11,6 +11,7 @@ STACK_CHANNEL = "action_stack"
 FAILURE_CHANNEL = "agentrein_failure"
 EDITS_CHANNEL = "agentrein_edits"
 SEEN_CHANNEL = "agentrein_seen"
+OURS_CHANNEL = "agentrein_ours"
 
 
 def merge_ids(stack: list[str], writes: Sequence[list[str]]) -> list[str]:
@@ -64,3 +65,5 @@ class ReversibleState(AgentState[Any]):
     """By session: `{"type", "message", "action_id", "tool_call_id", "walked"}`."""
     agentrein_edits: NotRequired[Annotated[dict[str, dict[str, Any]], PrivateStateAttr]]
     """By tool call: the arguments with which a person replaced the model's, in this step."""
+    agentrein_ours: NotRequired[Annotated[list[str], PrivateStateAttr]]
+    """Beside `HumanInTheLoopMiddleware`: the tool calls of the last message that our gate answers for."""
