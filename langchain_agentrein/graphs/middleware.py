@@ -27,8 +27,8 @@ from langchain_agentrein.graphs.beside import Beside
 from langchain_agentrein.graphs.compensation import build_compensation_graph
 from langchain_agentrein.graphs.gate import Gate
 from langchain_agentrein.graphs.lending import InterruptMode, Lender, noticed
-from langchain_agentrein.graphs.stack import projected
-from langchain_agentrein.graphs.state import FAILURE_CHANNEL, OURS_CHANNEL, STACK_CHANNEL, ReversibleState
+from langchain_agentrein.graphs.stack import last_turn, projected
+from langchain_agentrein.graphs.state import LAST_CHANNEL, OURS_CHANNEL, STACK_CHANNEL, ReversibleState
 from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.intent import MAX_CHARACTERS, Capture, capturing
 from langchain_agentrein.rein import AgentRein
@@ -153,29 +153,18 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     @hook_config(can_jump_to=["end"])
     def before_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Bring the stack up to date; after a failure, walk the session back and end."""
-        update, failure = run(self._stacked(state)), failures.unwalked(state)
+        update, failure = run(self._stacked(state)), failures.present(state)
         if failure is None:
             return update
-        session, report = self._session(state), None
-        if self._walks:
-            report = self._compensation.invoke(failures.walk_of(failure)).get("report")
-        else:
-            run(self._keep(session))
-        return {**update, **failures.ended(state, session.id, failure, report)}
+        return {**update, **self._walk(state, failure), "jump_to": "end"}
 
     @hook_config(can_jump_to=["end"])
     async def abefore_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Bring the stack up to date; after a failure, walk the session back and end."""
-        update, failure = await arun(self._stacked(state)), failures.unwalked(state)
+        update, failure = await arun(self._stacked(state)), failures.present(state)
         if failure is None:
             return update
-        session, report = self._session(state), None
-        if self._walks:
-            walked = await self._compensation.ainvoke(failures.walk_of(failure))
-            report = walked.get("report")
-        else:
-            await arun(self._keep(session))
-        return {**update, **failures.ended(state, session.id, failure, report)}
+        return {**update, **await self._awalk(state, failure), "jump_to": "end"}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -241,12 +230,14 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     def after_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """The gate: ask about the calls that may not simply run."""
         with self._asking(state):
-            return run(self._gate.flow(state, get_config(), runtime, state["messages"]))
+            update = run(self._gate.flow(state, get_config(), runtime, state["messages"]))
+        return {**update, LAST_CHANNEL: last_turn(state["messages"])}
 
     async def aafter_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """The gate: ask about the calls that may not simply run."""
         with self._asking(state):
-            return await arun(self._gate.flow(state, get_config(), runtime, state["messages"]))
+            update = await arun(self._gate.flow(state, get_config(), runtime, state["messages"]))
+        return {**update, LAST_CHANNEL: last_turn(state["messages"])}
 
     @contextlib.contextmanager
     def _asking(self, state: Mapping[str, Any]) -> Iterator[None]:
@@ -318,6 +309,28 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         self._errors[session.id] = error
         return (yield from failures.freeze(self.rein, request, session, error, nested=nested))
 
+    def _walk(self, state: Any, failure: failures.Failure) -> dict[str, Any]:
+        """Walk the session back, unless that was done; the update that tells it."""
+        if failure.get("walked"):
+            return {}
+        session, report = self._session(state), None
+        if self._walks:
+            report = self._compensation.invoke(failures.walk_of(failure)).get("report")
+        else:
+            run(self._keep(session))
+        return failures.ended(state, session.id, failure, report)
+
+    async def _awalk(self, state: Any, failure: failures.Failure) -> dict[str, Any]:
+        """Walk the session back, unless that was done; the update that tells it."""
+        if failure.get("walked"):
+            return {}
+        session, report = self._session(state), None
+        if self._walks:
+            report = (await self._compensation.ainvoke(failures.walk_of(failure))).get("report")
+        else:
+            await arun(self._keep(session))
+        return failures.ended(state, session.id, failure, report)
+
     @property
     def _walks(self) -> bool:
         """An inner agent leaves the walk to the opener; with `keep` nobody walks."""
@@ -333,21 +346,29 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             return {}
         return (yield from projected(self.rein.journal, state))
 
+    # What fails after the last `before_model`, or behind a neighbour that jumped over it, is walked here. The
+    # jump commits the state before anything is raised; `before_model` sends it back.
+
     @hook_config(can_jump_to=["model"])
     def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Complete the session, or raise what ended it."""
-        return run(self._leave(state))
+        failure = failures.present(state)
+        if failure is not None and not failure.get("walked"):
+            return {**self._walk(state, failure), "jump_to": "model"}
+        return run(self._leave(state, failure))
 
     @hook_config(can_jump_to=["model"])
     async def aafter_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Complete the session, or raise what ended it."""
-        return await arun(self._leave(state))
+        failure = failures.present(state)
+        if failure is not None and not failure.get("walked"):
+            return {**await self._awalk(state, failure), "jump_to": "model"}
+        return await arun(self._leave(state, failure))
 
-    def _leave(self, state: Mapping[str, Any]) -> Flow[dict[str, Any] | None]:
-        if failures.unwalked(state) is not None:
-            return {"jump_to": "model"}  # a `return_direct` tool failed: `before_model` walks, and comes back
+    def _leave(
+        self, state: Mapping[str, Any], failure: failures.Failure | None
+    ) -> Flow[dict[str, Any] | None]:
         session = self._session(state)
-        failure = (state.get(FAILURE_CHANNEL) or {}).get(session.id)
         if failure is None:
             update = yield from self._stacked(state)
             if self._outer() is None:
