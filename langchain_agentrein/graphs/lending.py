@@ -11,6 +11,7 @@ from langchain.agents.middleware import ModelRequest
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
+from langgraph._internal._constants import PUSH
 from langgraph.types import Command
 
 from langchain_agentrein import identity
@@ -26,6 +27,7 @@ from langchain_agentrein.graphs.ask import (
     has_checkpointer,
 )
 from langchain_agentrein.graphs.beside import Beside
+from langchain_agentrein.graphs.gate import pending
 from langchain_agentrein.graphs.state import EDITS_CHANNEL
 from langchain_agentrein.operation import Assessment
 from langchain_agentrein.rein import AgentRein
@@ -103,7 +105,7 @@ class Lender:
         """Lend the executor the call as we see it, and a way to ask, for the duration of the block."""
         runtime = request.runtime
         where = identity.caller(request.tool_call["id"], runtime.config, runtime)
-        ask = self._asker(request) if has_checkpointer(runtime.config) else None
+        ask = self._asker(request) if may_ask(request) else None
         token = BINDING.set(Binding(self.rein, where, ask, self.beside.insists(request)))
         try:
             yield where
@@ -128,6 +130,18 @@ class Lender:
             return decision_of(answer, action, approver_of(runtime.config, runtime, self.approver))
 
         return ask
+
+
+def may_ask(request: ToolCallRequest) -> bool:
+    """Whether a running call can ask a person: the run can pause, and the answer can only reach this call.
+
+    Calls that share a task, as after a jump to the tools, share the count by which LangGraph hands out answers:
+    the yes to one could be taken by another.
+    """
+    config = request.runtime.config
+    path = (config.get("metadata") or {}).get("langgraph_path") or ()
+    alone = path[:1] == (PUSH,) or len(pending(request.state["messages"])) < 2
+    return has_checkpointer(config) and alone
 
 
 def _is_form_of(known: ReversibleTool, tool: BaseTool) -> bool:

@@ -262,7 +262,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 except (GraphBubbleUp, ToolInvocationError):
                     raise
                 except InDoubt as unsure:
-                    run(doubt.settle(self.rein, unsure, runtime=request.runtime, approver=self.approver))
+                    run(doubt.settle(self.rein, unsure, request, self.approver))
                 except Exception as error:
                     if is_invalid_resume(error):
                         raise
@@ -282,9 +282,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 except (GraphBubbleUp, ToolInvocationError):
                     raise
                 except InDoubt as unsure:
-                    await arun(
-                        doubt.settle(self.rein, unsure, runtime=request.runtime, approver=self.approver)
-                    )
+                    await arun(doubt.settle(self.rein, unsure, request, self.approver))
                 except Exception as error:
                     if is_invalid_resume(error):
                         raise

@@ -12,19 +12,34 @@ from tests.integration_tests.neighbours.stage import Stage
 
 
 @pytest.fixture(params=["invoke", "ainvoke"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    """A world to act on, by `invoke` and then by `ainvoke`; the test must have checked what it declares."""
-    made = Stage(tmp_path, awaited=request.param == "ainvoke")
+def awaited(request: pytest.FixtureRequest) -> bool:
+    """Whether agents are driven by `ainvoke`."""
+    return bool(request.param == "ainvoke")
+
+
+@pytest.fixture
+def stage(tmp_path: Path, awaited: bool) -> Iterator[Stage]:
+    """A world to act on, by `invoke` and then by `ainvoke`."""
+    made = Stage(tmp_path, awaited=awaited)
     yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def held(request: pytest.FixtureRequest, stage: Stage) -> Iterator[None]:
+    """A test must have checked what it declares, no less and no more."""
+    yield
     declared: Scenario | None = getattr(request.function, "scenario", None)
-    if declared is not None and not getattr(request.node, "failed", False):
-        assert made.proven == declared.holds, "the test checked something else than it declares"
-        assert made.disproven == set(declared.lacks), "the test showed something else to be lacking"
+    if declared is not None and not request.node.stash.get(FAILED, False):
+        assert stage.proven == declared.holds, "the test checked something else than it declares"
+        assert stage.disproven == set(declared.lacks), "the test showed something else to be lacking"
+
+
+FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = yield
-    item.failed = getattr(item, "failed", False) or report.failed  # type: ignore[attr-defined]
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
     return report

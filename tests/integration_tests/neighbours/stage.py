@@ -191,9 +191,11 @@ class Stage:
         assert (called or trimmed) and sorted(called) == sorted(told)
         self.proven.add(Claim.ANSWERED)
 
-    def next_message(self, agent: Any, text: str = "hello") -> None:
-        """The thread's next message is answered, by the script's next turn."""
-        assert self.run(agent, "hi")["messages"][-1].text == text
+    def next_message(self, agent: Any, **state: Any) -> None:
+        """The thread's next message is answered, by the script's next turn: "hello", or with this state."""
+        out = self.run(agent, "hi")
+        assert {name: out[name] for name in state} == state
+        assert state or out["messages"][-1].text == "hello"
         self.proven.add(Claim.NEXT)
 
     def lacks(self, claim: Claim, fact: bool) -> None:

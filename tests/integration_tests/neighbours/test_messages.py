@@ -48,7 +48,7 @@ class Trimming(AgentMiddleware[Any, Any, Any]):
 @scenario("`SummarizationMiddleware`", "before or after ours", *HOLDS, Claim.ASKED_ONCE)
 def test_a_summary(stage: Stage, first: str) -> None:
     summary = SummarizationMiddleware(
-        script("(summary)", "(summary)", "(summary)", "(summary)"),
+        script(*["(summary)"] * 20),
         trigger=("messages", 3),
         keep=("messages", 1),
     )
