@@ -110,4 +110,7 @@ def page(now: str) -> str:
 
 
 if __name__ == "__main__":
+    # The module that the tests know: run as a script, this one is another.
+    from tests.integration_tests.neighbours.matrix import page
+
     PAGE.write_text(page(PAGE.read_text()))

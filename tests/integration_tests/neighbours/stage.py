@@ -112,6 +112,10 @@ class Stage:
             out = asyncio.run(agent.ainvoke(given, config, **options))
         else:
             out = agent.invoke(given, config, **options)
+        return self.saw(out)
+
+    def saw(self, out: Any) -> Any:
+        """Note what a run asks."""
         for one in out.get("__interrupt__", ()) if isinstance(out, dict) else ():
             for request in one.value.get("action_requests", [one.value]):
                 self.asked.append((request["name"], str(request["args"].get("thing", request["args"]))))
@@ -175,12 +179,17 @@ class Stage:
 
     def resumes(self, out: Any, text: str = "done") -> None:
         """The run that was resumed came to its end."""
-        assert "__interrupt__" not in out and out["messages"][-1].text == text
+        assert "__interrupt__" not in out
+        self.came_to(out["messages"][-1].text, text)
+
+    def came_to(self, end: Any, wanted: Any) -> None:
+        """What was resumed, not an agent, came to this end."""
+        assert end == wanted
         self.proven.add(Claim.RESUMES)
 
     def answered(self, agent: Any, *, trimmed: bool = False) -> None:
-        """Every tool call that is left in the thread has its one message."""
-        messages = self.messages(agent)
+        """Every tool call that is left in the thread, an agent's or these messages, has its one message."""
+        messages = agent if isinstance(agent, list) else self.messages(agent)
         called = [
             call["id"]
             for message in messages
@@ -192,8 +201,12 @@ class Stage:
         self.proven.add(Claim.ANSWERED)
 
     def next_message(self, agent: Any, **state: Any) -> None:
-        """The thread's next message is answered, by the script's next turn: "hello", or with this state."""
-        out = self.run(agent, "hi")
+        """The thread's next message is answered, by the script's next turn: "hello", or with this state.
+
+        Args:
+            agent: Asks it; or what it answered already.
+        """
+        out = agent if isinstance(agent, dict) else self.run(agent, "hi")
         assert {name: out[name] for name in state} == state
         assert state or out["messages"][-1].text == "hello"
         self.proven.add(Claim.NEXT)

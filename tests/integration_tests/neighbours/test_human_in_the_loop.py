@@ -232,6 +232,19 @@ def test_what_it_gates_is_enforced_where_the_effect_happens(stage: Stage, first:
     stage.rejected("a")
     stage.asked_once("a")
 
+    @tool
+    def plain(thing: str) -> str:
+        """Put a thing."""
+        stage.world.log("do", thing)
+        return "put"
+
+    stage.config = {"configurable": {"thread_id": "without ours"}}
+    call = turn(("plain", {"thing": "b"}))
+    without = stage.agent([hitl(plain=True), Jumper()], call, "done", tools=[plain])
+    stage.run(without)
+    stage.resume(without, REJECT)
+    assert stage.world.count("do", "b") == 1, "without ours it runs"
+
 
 class Forger(AgentMiddleware[Any, Any, Any]):
     """Says of every call that our gate answers for it, and takes our gate out of the way."""
