@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from langchain_agentrein.action import Action, Entry, Json, SessionRecord, SessionStatus, Status
 from langchain_agentrein.errors import ConfigError
@@ -37,13 +37,15 @@ class Reader:
             ConfigError: There is none, or several.
         """
         with self.store.read() as connection:
-            rows = connection.execute(
-                select(schema.actions).where(_A.id.startswith(action_id, autoescape=True)).limit(2)
-            ).all()
-            found = [row for row in rows if row.id == action_id] or rows
+            actions = select(schema.actions)
+            found = connection.execute(actions.where(_A.id == action_id)).all()
+            if not found:  # a beginning reads the whole journal: it is for people
+                found = connection.execute(
+                    actions.where(_A.id.startswith(action_id, autoescape=True)).limit(2)
+                ).all()
             if len(found) != 1:
                 raise ConfigError(
-                    f"{'several actions begin' if rows else 'no action begins'} with {action_id!r}: "
+                    f"{'several actions begin' if found else 'no action begins'} with {action_id!r}: "
                     "`agentrein timeline` shows their ids"
                 )
             return self._actions(connection, found)[0]
@@ -124,11 +126,14 @@ class Reader:
                 _S.status.in_(unfinished),
                 _A.status.in_(happened),
                 _A.message_id.is_not(None),
-                or_(_A.session_id != session_id, _A.seq > after),
             )
         )
+        # Two queries: under one OR, each look would read all that the present session did so far.
+        new = query.where(_A.session_id == session_id, _A.seq > after)
+        others = query.where(_S.id != session_id)
         with self.store.read() as connection:
-            rows = connection.execute(query.order_by(_A.started_at)).all()
+            rows = [*connection.execute(others), *connection.execute(new)]
+        rows.sort(key=lambda row: row.started_at)
         lost = [row for row in rows if row.id not in known and row.message_id not in messages]
         return [to_action(row._mapping, {}) for row in lost]
 
