@@ -123,9 +123,8 @@ class Gate:
             in_graph=True,
         )
         tool = self.tool(call["name"])
-        if (
-            tool is None
-        ):  # another process asked, whose model was offered the tools: its record has the question
+        if tool is None:
+            # Another process asked, whose model was offered the tools: its record has the question.
             recalled = yield from engine.recall(self.rein.core, identity.call_key(where, call["name"]))
             return None if recalled is None else _Pending(call, None, recalled)
         if tool.read_only:
