@@ -108,6 +108,37 @@ def test_a_branch_that_fails(stage: Stage) -> None:
     stage.unwound(len(effects))
 
 
+@scenario(
+    "`Send`",
+    "one branch fails while another pauses",
+    Claim.ONE_EFFECT,
+    Claim.UNWOUND,
+    Claim.REJECTED,
+    note="The session is frozen at once, and walked when the run is resumed.",
+)
+def test_a_branch_that_fails_beside_one_that_pauses(stage: Stage) -> None:
+    rein = stage.rein()
+    put = putting(stage, rein)
+
+    def branch(given: dict[str, Any]) -> dict[str, Any]:
+        done = put(given)
+        if given["thing"] == "b":
+            raise Broken("b is broken")
+        interrupt("sure?")
+        put({"thing": "late"})
+        return dict(done)
+
+    graph = fan_out(stage, rein, branch)
+    graph.invoke({"things": ["a", "b"]}, stage.config)
+
+    error = stage.fails(graph, Command(resume="yes"))
+
+    assert error.error == {"type": "Broken", "message": "b is broken"}
+    stage.one_effect("a", "b")
+    stage.rejected("late")
+    stage.unwound(2)
+
+
 def workflow(stage: Stage, rein: AgentRein, *, fails: bool = False, pauses: bool = False) -> Any:
     [put, *_] = rein.tools(*stage.tools)
 

@@ -208,6 +208,34 @@ def test_an_edit_is_made_once_and_told_once(stage: Stage, first: str) -> None:
     assert answer.text.count("Note: a") == 1
 
 
+class Stubborn(HumanInTheLoopMiddleware[Any, Any, Any]):
+    """Asks by a condition of its own, which ours cannot reach."""
+
+    def _should_interrupt(self, *_: Any) -> bool:
+        return True
+
+
+@scenario(
+    NAME,
+    "a subclass that asks in its own way, listed after ours",
+    Claim.ONE_EFFECT,
+    Claim.RESUMES,
+    Claim.ANSWERED,
+    lacks={Claim.ASKED_ONCE: "Both ask. Ours asks about the call as theirs edited it."},
+)
+def test_where_both_ask_ours_sees_what_theirs_edited(stage: Stage) -> None:
+    agent = stage.agent([stage.rein(ASK).middleware(), Stubborn({"world_put": True})], put("a"), "done")
+    stage.run(agent)
+    edited = {"name": "world_put", "args": {"thing": "z", "fields": {"n": 2}}}
+    stage.resume(agent, {"type": "edit", "edited_action": edited})
+
+    stage.resumes(stage.resume(agent, APPROVE))
+
+    stage.lacks(Claim.ASKED_ONCE, stage.asked == [("world_put", "a"), ("world_put", "z")])
+    stage.one_effect("z")
+    stage.answered(agent)
+
+
 class Jumper(AgentMiddleware[Any, Any, Any]):
     """Sends the run to the tools although the call was answered."""
 
