@@ -8,7 +8,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format type build lock clean
+.PHONY: help demo test matrix bench lint format type build lock clean
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,6 +21,9 @@ test: $(VENV)/.test  ## Run every test; a PostgreSQL comes along
 
 bench: $(VENV)/.bench  ## Measure what it costs, beside its neighbours, and keep the table
 	PYTHONPATH=$(VENV)/peers $(BIN)/python -W ignore -m benchmarks $(ARGS)
+
+matrix: $(VENV)/.test  ## Renew the table of docs/compatibility.md from the tests that it tells of
+	$(BIN)/python -m tests.integration_tests.neighbours.matrix
 
 lint: $(VENV)/.dev  ## Check style, and that imports point one way
 	$(BIN)/ruff check

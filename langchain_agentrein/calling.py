@@ -26,11 +26,13 @@ class Binding:
         rein: For tools that are not bound themselves.
         where: The call as the middleware sees it.
         ask: Asks a person here and now; `None` where that is not possible.
+        insist: Why a person must decide about this call even where the policy would let it pass.
     """
 
     rein: AgentRein
     where: Caller | None = None
     ask: Callable[[Action, Assessment], Decision] | None = None
+    insist: str = ""
 
 
 BINDING: contextvars.ContextVar[Binding | None] = contextvars.ContextVar("agentrein_binding", default=None)
@@ -85,6 +87,7 @@ def prepare(known: Identified, op: Operation, why: Callable[[Caller, str], Inten
         intent=why(where, session.goal),
         pauses=pauses(),
         ask=binding.ask if binding is not None else None,
+        insist=binding.insist if binding is not None else "",
     )
     return Prepared(rein, op, call, where, implicit=alone and not where.in_graph)
 

@@ -208,7 +208,7 @@ def session_of(where: Caller, journal: Journal, *, agent_id: str | None = None) 
     """The session that a call belongs to.
 
     In this order: the one that is open around it; the one in the graph's state; the one of its
-    thread and last human message; the run of a functional workflow; the thread's open one; a new one.
+    thread and last human message; the run of a functional workflow; the thread's unfinished one; a new one.
     """
     current = CURRENT.get()
     if current is not None and current.rein.journal is journal:
@@ -225,8 +225,10 @@ def session_of(where: Caller, journal: Journal, *, agent_id: str | None = None) 
     anchored = _session("run", where.thread_id, where.anchor) if where.anchor else new_id("ses")
     if where.thread_id is not None and not where.functional:
         latest = journal.sessions(thread_id=where.thread_id, limit=1)
-        if latest and latest[0].status is SessionStatus.OPEN:
-            return latest[0]
+        if latest and latest[0].status in (SessionStatus.OPEN, SessionStatus.ROLLING_BACK):
+            return latest[
+                0
+            ]  # one that is being rolled back refuses new calls: a session of their own would not
     return replace(facts, id=anchored)
 
 

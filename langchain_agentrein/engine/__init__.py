@@ -15,7 +15,7 @@ from langchain_agentrein.engine.core import (
 )
 from langchain_agentrein.engine.effect import told
 from langchain_agentrein.engine.freezing import close, drain, expire, freeze
-from langchain_agentrein.engine.gate import Considered, consider
+from langchain_agentrein.engine.gate import Considered, consider, recall
 from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.engine.perform import perform
 from langchain_agentrein.engine.plan import plan
@@ -51,6 +51,7 @@ __all__ = [
     "perform",
     "plan",
     "propose",
+    "recall",
     "reconcile",
     "recover",
     "report",

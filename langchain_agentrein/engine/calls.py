@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_agentrein.action import REFUSED, Action, Json, Reversal, SessionRecord, SessionStatus, Status
 from langchain_agentrein.engine.approvals import denial, lapsed, unhidden
-from langchain_agentrein.engine.core import Call, Core, Performed
+from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile
 from langchain_agentrein.errors import ApprovalRequired, CallConflict, InDoubt, SessionFrozen
@@ -155,3 +155,9 @@ def kept(core: Core, value: Json, assessment: Assessment) -> Assessment:
         reversal=Reversal.NONE,
         summary=f"{assessment.summary} It cannot be undone: it holds a secret, and no seal key is set.".strip(),
     )
+
+
+def verdict_on(core: Core, call: Call, action: Action, assessment: Assessment) -> Verdict:
+    """What the policy says, or stricter where somebody else insists on a person."""
+    verdict = core.decide(action, assessment)
+    return Verdict("ask", call.insist) if verdict.decision == "allow" and call.insist else verdict

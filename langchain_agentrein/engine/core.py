@@ -54,6 +54,7 @@ class Call:
         key: Identifies the call over resume, retry and replay; empty: each call is new.
         pauses: Exceptions by which a tool interrupts its own run; they are not failures.
         ask: Asks a person here and now; `None`: it cannot be asked here.
+        insist: Why a person must decide even where the policy would let it pass; empty: it is the policy's.
     """
 
     session: SessionRecord
@@ -65,6 +66,7 @@ class Call:
     metadata: Json = None
     pauses: tuple[type[BaseException], ...] = ()
     ask: Callable[[Action, Assessment], Decision] | None = None
+    insist: str = ""
 
 
 class Reported(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_agentrein.action import Action, Status
 from langchain_agentrein.engine.approvals import lapsed, propose, refuse
-from langchain_agentrein.engine.calls import draft, kept, standing_session
+from langchain_agentrein.engine.calls import draft, kept, standing_session, verdict_on
 from langchain_agentrein.engine.core import Call, Core
 from langchain_agentrein.errors import LostRace
 from langchain_agentrein.flow import Flow, Step
@@ -60,12 +60,23 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
     account: str | None = yield Step(op.account, (api,))
     assessment = kept(core, op.args, assessment)
     action = draft(op, call, latest, assessment, account)
-    verdict = core.decide(action, assessment)
+    verdict = verdict_on(core, call, action, assessment)
     if verdict.decision == "allow":
         return None
     if verdict.decision == "deny":
         return Considered((yield from refuse(core, action, call, verdict)), assessment)
     return Considered((yield from propose(core, action, call, verdict)), assessment)
+
+
+def recall(core: Core, call_key: str) -> Flow[Considered | None]:
+    """What is recorded of a call that was asked about or decided, for a process that does not know its tool."""
+    known: list[Action] = yield Step(core.journal.calls, (call_key,))
+    latest = known[-1] if known else None
+    if latest is None or latest.status not in _DECIDED:
+        return None
+    if latest.status in (Status.PROPOSED, Status.APPROVED):
+        latest = yield from lapsed(core, latest)
+    return Considered(latest, Assessment(latest.risk, latest.reversal))
 
 
 _DECIDED = frozenset({Status.PROPOSED, Status.APPROVED, Status.DENIED, Status.REJECTED})

@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_agentrein.action import Action, Json, Reversal, Status
 from langchain_agentrein.engine.approvals import permitted
-from langchain_agentrein.engine.calls import UNFINISHED, draft, earlier_of, kept, standing_session
+from langchain_agentrein.engine.calls import UNFINISHED, draft, earlier_of, kept, standing_session, verdict_on
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.effect import effect
 from langchain_agentrein.errors import ConfigError, LostRace
@@ -75,7 +75,7 @@ class _Opening:
         assessment = kept(core, self.op.args, assessment)
         fresh = draft(self.op, self.call, earlier, assessment, account)
         action = waiting if waiting is not None else fresh
-        verdict = core.decide(fresh, assessment)
+        verdict = verdict_on(core, self.call, fresh, assessment)
         while True:
             op, action = yield from permitted(core, self.op, action, self.call, assessment, verdict)
             self._use(op)
@@ -89,7 +89,7 @@ class _Opening:
             # The snapshot holds a secret that cannot be kept: what looked reversible is not. Decide again.
             assessment = kept(core, before, assessment)
             fresh = fresh.with_(reversal=Reversal.NONE)
-            verdict = core.decide(fresh, assessment)
+            verdict = verdict_on(core, self.call, fresh, assessment)
             action = yield from self._irreversible(action, fresh, verdict)
             op.release()
 

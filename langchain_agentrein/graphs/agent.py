@@ -26,6 +26,8 @@ from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
 
 ROLLBACK_NODE = "agentrein_rollback"
+UNDER_WAY = (SessionStatus.OPEN, SessionStatus.ROLLING_BACK)
+"""A failure meets its session again after a pause: then it is frozen already."""
 
 
 def create_reversible_agent(
@@ -148,18 +150,26 @@ def _freeze(rein: AgentRein, state: Any, error: NodeError, config: RunnableConfi
     runtime = _State(state)
     where = identity.caller(None, config, runtime)
     session: SessionRecord = yield Step(identity.session_of, (where, rein.journal))
-    failure = {**engine.told(error.error), "node": error.node}
+    failure = {**_told(error.error), "node": error.node}
     known = (yield Step(rein.journal.session, (session.id,))) is not None
     if not known and where.thread_id is not None:
         # What a subgraph with messages of its own did is in the thread's open session.
         opened = yield Step(
-            lambda: rein.journal.sessions(thread_id=where.thread_id, statuses=[SessionStatus.OPEN], limit=1)
+            lambda: rein.journal.sessions(thread_id=where.thread_id, statuses=UNDER_WAY, limit=1)
         )
         known, session = bool(opened), (opened[0] if opened else session)
     if known:
         yield from engine.freeze(rein.core, Scope((session.id,)), failure=failure)
     cause = f"node `{error.node}` failed with {failure['type']}: {failure['message']}"
     return {"session_id": session.id, "cause": cause, "failure": failure, "known": known}
+
+
+def _told(error: BaseException | str) -> dict[str, str]:
+    """What a node raised; where the run paused since, LangGraph has kept no more than how it is written."""
+    if isinstance(error, BaseException):
+        return engine.told(error)
+    name, _, message = error.removesuffix(")").partition("(")
+    return {"type": name, "message": message.strip("'\"")}
 
 
 class _State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.runnables import RunnableConfig
 
 from langchain_agentrein import engine
@@ -13,6 +14,7 @@ from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import InDoubt, OrphanedActions
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.graphs.ask import YES_NO, Approver, Question, approver_of, ask_all, has_checkpointer
+from langchain_agentrein.graphs.lending import may_ask
 from langchain_agentrein.graphs.state import SEEN_CHANNEL, STACK_CHANNEL
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
@@ -82,14 +84,17 @@ def _about_orphans(thread_id: str, lost: list[Action]) -> Question:
     )
 
 
-def settle(rein: AgentRein, doubt: InDoubt, *, runtime: Any, approver: Approver | None) -> Flow[None]:
+def settle(
+    rein: AgentRein, doubt: InDoubt, request: ToolCallRequest, approver: Approver | None
+) -> Flow[None]:
     """Have a person say whether an earlier try of a call had its effect.
 
     Raises:
         InDoubt: Nobody can be asked, or there is nothing to settle.
         GraphInterrupt: A person must decide.
     """
-    if doubt.action_id is None or not has_checkpointer(runtime.config):
+    runtime = request.runtime
+    if doubt.action_id is None or not may_ask(request):
         raise doubt
     action: Action = yield Step(rein.journal.get, (doubt.action_id,))
     if action.status is not Status.IN_DOUBT:

@@ -24,10 +24,10 @@ Failure = dict[str, Any]
 """`{"type", "message", "tool", "tool_call_id", "session_id", "walked"}`"""
 
 
-def unwalked(state: Mapping[str, Any]) -> Failure | None:
-    """The failure of the present session, if it was not dealt with yet."""
+def present(state: Mapping[str, Any]) -> Failure | None:
+    """The failure of the present session, if it failed."""
     failure: Failure | None = (state.get(FAILURE_CHANNEL) or {}).get(state.get(SESSION_CHANNEL))
-    return None if failure is None or failure.get("walked") else failure
+    return failure
 
 
 def freeze(
@@ -88,7 +88,6 @@ def ended(state: Mapping[str, Any], session_id: str, failure: Failure, report: A
     return {
         "messages": [*unanswered, last],
         FAILURE_CHANNEL: {session_id: {**failure, "walked": True}},
-        "jump_to": "end",
     }
 
 

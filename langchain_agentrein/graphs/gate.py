@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, ToolCall, ToolMessage
@@ -24,6 +25,7 @@ from langchain_agentrein.graphs.ask import (
     has_checkpointer,
     no_checkpointer,
 )
+from langchain_agentrein.graphs.beside import Beside, request_of
 from langchain_agentrein.graphs.state import EDITS_CHANNEL
 from langchain_agentrein.identity import Caller
 from langchain_agentrein.operation import Operation
@@ -35,6 +37,23 @@ HITL_EDITS = "hitl_edited_tool_calls"
 """Where LangChain's own approval middleware keeps what a person edited."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A call that waits for a decision, or was decided against.
+
+    Attributes:
+        tool: `None`: this process has not seen it.
+    """
+
+    call: ToolCall
+    tool: ReversibleTool | None
+    found: Considered
+
+    @property
+    def action(self) -> Action:
+        return self.found.action
+
+
 class Gate:
     """Considers the calls of one AI message.
 
@@ -42,6 +61,7 @@ class Gate:
         tool: Finds a tool by name; `None`: unknown here, so the executor decides when it runs.
         approver: `(config) -> name` of who answers, where the server does not say.
         per_call: Leave the asking to each call as it starts; only denials are answered here.
+        beside: What LangChain's own approval middleware gates in the same agent.
     """
 
     def __init__(
@@ -51,8 +71,10 @@ class Gate:
         *,
         approver: Approver | None = None,
         per_call: bool = False,
+        beside: Beside | None = None,
     ) -> None:
         self.rein, self.tool, self.approver, self.per_call = rein, tool, approver, per_call
+        self.beside = beside if beside is not None else Beside()
 
     def flow(
         self, state: Mapping[str, Any], config: RunnableConfig, runtime: Any, messages: Sequence[Any]
@@ -65,37 +87,33 @@ class Gate:
         """
         calls = pending(messages)
         edits = state.get(HITL_EDITS) or {}
-        considered: list[tuple[ToolCall, ReversibleTool, Considered]] = []
+        considered: list[_Pending] = []
         for call in calls:
-            found = yield from self._consider(_as_edited(call, edits), state, config, messages)
+            found = yield from self._consider(_as_edited(call, edits), state, config, runtime, messages)
             if found is not None:
-                considered.append((call, *found))
-        waiting = [one for one in considered if one[2].action.status is Status.PROPOSED]
+                considered.append(found)
+        waiting = [one for one in considered if one.action.status is Status.PROPOSED]
         decided: dict[str, Action] = {}
         answers: dict[str, dict[str, Any]] = {}
         if waiting and not self.per_call:
             if not has_checkpointer(config):
-                raise no_checkpointer(", ".join(sorted({tool.name for _, tool, _ in waiting})))
-            given = yield Step(ask_all, ([self._question(tool, one) for _, tool, one in waiting],))
+                raise no_checkpointer(", ".join(sorted({one.call["name"] for one in waiting})))
+            given = yield Step(ask_all, ([self._question(one, state) for one in waiting],))
             by = approver_of(config, runtime, self.approver)
-            for (call, _, one), answer in zip(waiting, given, strict=True):
+            for one, answer in zip(waiting, given, strict=True):
                 decision = decision_of(answer, one.action, by)
                 decided[one.action.id] = yield from engine.decide(self.rein.core, one.action, decision)
-                answers[call["id"] or ""] = answer
+                answers[one.call["id"] or ""] = answer
         return self._update(considered, decided, answers)
 
     def _consider(
-        self, call: ToolCall, state: Mapping[str, Any], config: RunnableConfig, messages: Sequence[Any]
-    ) -> Flow[tuple[ReversibleTool, Considered] | None]:
-        tool = self.tool(call["name"])
-        if tool is None or tool.read_only:
-            return None
-        try:
-            args = tool.visible_args(call["args"])
-            tool.validate_args(args)
-            op: Operation = tool.operation.from_args(args)
-        except ValidationError:
-            return None  # the tool itself will tell the model what does not fit
+        self,
+        call: ToolCall,
+        state: Mapping[str, Any],
+        config: RunnableConfig,
+        runtime: Any,
+        messages: Sequence[Any],
+    ) -> Flow[_Pending | None]:
         where = Caller(
             thread_id=(config.get("configurable") or {}).get("thread_id"),
             namespace=identity.namespace((config.get("configurable") or {}).get("checkpoint_ns") or ""),
@@ -104,6 +122,19 @@ class Gate:
             state=state,
             in_graph=True,
         )
+        tool = self.tool(call["name"])
+        if tool is None:
+            # Another process asked, whose model was offered the tools: its record has the question.
+            recalled = yield from engine.recall(self.rein.core, identity.call_key(where, call["name"]))
+            return None if recalled is None else _Pending(call, None, recalled)
+        if tool.read_only:
+            return None
+        try:
+            args = tool.visible_args(call["args"])
+            tool.validate_args(args)
+            op: Operation = tool.operation.from_args(args)
+        except ValidationError:
+            return None  # the tool itself will tell the model what does not fit
         session = yield Step(identity.session_of, (where, self.rein.journal))
         ask = Call(
             session=session,
@@ -113,55 +144,58 @@ class Gate:
             message_id=root_message(where),
             intent=tool.intent(where, session.goal, call["args"]),
             pauses=pauses(),
+            insist=self.beside.insists(request_of(call, state, runtime)) if self.beside.stands else "",
         )
         found: Considered | None = yield from engine.consider(self.rein.core, op, tool.client, ask)
-        return None if found is None else (tool, found)
+        return None if found is None else _Pending(call, tool, found)
 
-    def _question(self, tool: ReversibleTool, one: Considered) -> Question:
-        def check(args: dict[str, Any]) -> None:
-            tool.validate_args(args)
-
-        return about_call(one.action, one.assessment, self.rein.journal.redactor, tool=tool.name, check=check)
+    def _question(self, one: _Pending, state: Mapping[str, Any]) -> Question:
+        check = one.tool.validate_args if one.tool is not None else None
+        ours = about_call(
+            one.action, one.found.assessment, self.rein.journal.redactor, tool=one.call["name"], check=check
+        )
+        return self.beside.shaped(ours, one.call, state)
 
     def _update(
         self,
-        considered: Sequence[tuple[ToolCall, ReversibleTool, Considered]],
+        considered: Sequence[_Pending],
         decided: Mapping[str, Action],
         answers: Mapping[str, dict[str, Any]],
     ) -> dict[str, Any]:
         messages: list[ToolMessage] = []
         edited: dict[str, dict[str, Any]] = {}
-        for call, tool, one in considered:
+        for one in considered:
+            call_id = one.call["id"] or ""
             action = decided.get(one.action.id, one.action)
             if action.status is Status.APPROVED and action.approved_args is not None:
-                edited[call["id"] or ""] = self.rein.journal.redactor.mask(action.approved_args)
+                edited[call_id] = self.rein.journal.redactor.mask(action.approved_args)
             elif action.status in (Status.REJECTED, Status.DENIED, Status.EXPIRED):
-                messages.append(_answer(call, tool, action, answers.get(call["id"] or "")))
+                messages.append(_answer(one.call, action, answers.get(call_id)))
         update: dict[str, Any] = {EDITS_CHANNEL: edited}
         if messages:
             update["messages"] = messages
         return update
 
 
-def _answer(call: ToolCall, tool: ReversibleTool, action: Action, answer: Any) -> ToolMessage:
+def _answer(call: ToolCall, action: Action, answer: Any) -> ToolMessage:
     """What the model is told instead of a result."""
     approval = action.approval
     kind = approval.decision if approval is not None else ""
     said = (answer or {}).get("message") or (approval.reason if approval is not None else None)
     if action.status is not Status.REJECTED:
-        content = f"{tool.name} was {action.status}" + (f": {said}" if said else "") + ". It did not run."
+        content = f"{call['name']} was {action.status}" + (f": {said}" if said else "") + ". It did not run."
     elif kind == "respond":
         content = said or ""
     else:
         because = f" with reason: {said}" if (answer or {}).get("message") else ""
         content = (
-            f"A person rejected this call of `{tool.name}`{because}. It did not run. "
+            f"A person rejected this call of `{call['name']}`{because}. It did not run. "
             "Do not call it again like this unless you are asked to."
         )
     return ToolMessage(
         content,
         tool_call_id=call["id"] or "",
-        name=tool.name,
+        name=call["name"],
         status="success" if kind == "respond" else "error",
     )
 

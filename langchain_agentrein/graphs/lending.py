@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 from langchain.agents.middleware import ModelRequest
 from langchain.agents.middleware.types import ToolCallRequest
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
+from langgraph._internal._constants import PUSH
 from langgraph.types import Command
 
 from langchain_agentrein import identity
@@ -25,6 +26,8 @@ from langchain_agentrein.graphs.ask import (
     decision_of,
     has_checkpointer,
 )
+from langchain_agentrein.graphs.beside import Beside
+from langchain_agentrein.graphs.gate import pending
 from langchain_agentrein.graphs.state import EDITS_CHANNEL
 from langchain_agentrein.operation import Assessment
 from langchain_agentrein.rein import AgentRein
@@ -42,9 +45,15 @@ class Lender:
     """
 
     def __init__(
-        self, rein: AgentRein, *, rationale: bool, interrupt_mode: InterruptMode, approver: Approver | None
+        self,
+        rein: AgentRein,
+        *,
+        rationale: bool,
+        interrupt_mode: InterruptMode,
+        approver: Approver | None,
+        beside: Beside,
     ) -> None:
-        self.rein, self.rationale = rein, rationale
+        self.rein, self.rationale, self.beside = rein, rationale, beside
         self.interrupt_mode, self.approver = interrupt_mode, approver
         self.tools: dict[str, ReversibleTool] = {}
         self._checked = False
@@ -78,6 +87,11 @@ class Lender:
             self.tools[tool.name] = known
         return known
 
+    def answers_for(self, calls: Sequence[ToolCall]) -> list[str]:
+        """The ids of the calls that our gate can ask about: those that act."""
+        known = ((call["id"], self.tools.get(call["name"])) for call in calls)
+        return [id_ for id_, tool in known if id_ and tool is not None and not tool.read_only]
+
     def lend(self, request: ToolCallRequest) -> ToolCallRequest:
         """Replace the tool, and those that another middleware could pick instead, by reversible ones."""
         if request.tool is None:
@@ -91,8 +105,8 @@ class Lender:
         """Lend the executor the call as we see it, and a way to ask, for the duration of the block."""
         runtime = request.runtime
         where = identity.caller(request.tool_call["id"], runtime.config, runtime)
-        ask = self._asker(request) if has_checkpointer(runtime.config) else None
-        token = BINDING.set(Binding(self.rein, where, ask))
+        ask = self._asker(request) if may_ask(request) else None
+        token = BINDING.set(Binding(self.rein, where, ask, self.beside.insists(request)))
         try:
             yield where
         finally:
@@ -107,6 +121,8 @@ class Lender:
             tool = self.tools.get(name)
             check = tool.validate_args if tool is not None else None
             question = about_call(action, assessment, self.rein.journal.redactor, tool=name, check=check)
+            if action.tool_call_id == tool_call_id:
+                question = self.beside.shaped(question, request.tool_call, request.state)
             if self.interrupt_mode == "per_call":
                 answer = ask_one(question, action.tool_call_id or tool_call_id)
             else:
@@ -114,6 +130,18 @@ class Lender:
             return decision_of(answer, action, approver_of(runtime.config, runtime, self.approver))
 
         return ask
+
+
+def may_ask(request: ToolCallRequest) -> bool:
+    """Whether a running call can ask a person: the run can pause, and the answer can only reach this call.
+
+    Calls that share a task, as after a jump to the tools, share the count by which LangGraph hands out answers:
+    the yes to one could be taken by another.
+    """
+    config = request.runtime.config
+    path = (config.get("metadata") or {}).get("langgraph_path") or ()
+    alone = path[:1] == (PUSH,) or len(pending(request.state["messages"])) < 2
+    return has_checkpointer(config) and alone
 
 
 def _is_form_of(known: ReversibleTool, tool: BaseTool) -> bool:

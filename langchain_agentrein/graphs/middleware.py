@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -22,11 +23,12 @@ from langchain_agentrein.flow import Flow, Step, arun, run
 from langchain_agentrein.graphs import doubt
 from langchain_agentrein.graphs import failure as failures
 from langchain_agentrein.graphs.ask import Approver
+from langchain_agentrein.graphs.beside import Beside
 from langchain_agentrein.graphs.compensation import build_compensation_graph
 from langchain_agentrein.graphs.gate import Gate
 from langchain_agentrein.graphs.lending import InterruptMode, Lender, noticed
-from langchain_agentrein.graphs.stack import projected
-from langchain_agentrein.graphs.state import FAILURE_CHANNEL, STACK_CHANNEL, ReversibleState
+from langchain_agentrein.graphs.stack import last_turn, projected
+from langchain_agentrein.graphs.state import LAST_CHANNEL, OURS_CHANNEL, STACK_CHANNEL, ReversibleState
 from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.intent import MAX_CHARACTERS, Capture, capturing
 from langchain_agentrein.rein import AgentRein
@@ -80,11 +82,29 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         self.on_model_failure = on_model_failure
         self.agent_id, self.tenant = agent_id, tenant
         self._capture = Capture(capture_intent, intent_limit)
-        self._lender = Lender(rein, rationale=rationale, interrupt_mode=interrupt_mode, approver=approver)
-        per_call = interrupt_mode == "per_call"
-        self._gate = Gate(rein, self._lender.tools.get, approver=approver, per_call=per_call)
+        self._beside = Beside()
+        self._lender = Lender(
+            rein,
+            rationale=rationale,
+            interrupt_mode=interrupt_mode,
+            approver=approver,
+            beside=self._beside,
+        )
+        self._gate = Gate(
+            rein,
+            self._lender.tools.get,
+            approver=approver,
+            per_call=interrupt_mode == "per_call",
+            beside=self._beside,
+        )
         self._compensation = build_compensation_graph(rein, approver=approver)
         self._errors: dict[str, BaseException] = {}
+
+    @property
+    def name(self) -> str:
+        """Its name. `create_agent` asks for it while it holds the list of middleware in which we stand."""
+        self._beside.look(self, sys._getframe(1))
+        return super().name
 
     # -- session -----------------------------------------------------------------------------------
 
@@ -133,29 +153,18 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     @hook_config(can_jump_to=["end"])
     def before_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Bring the stack up to date; after a failure, walk the session back and end."""
-        update, failure = run(self._stacked(state)), failures.unwalked(state)
+        update, failure = run(self._stacked(state)), failures.present(state)
         if failure is None:
             return update
-        session, report = self._session(state), None
-        if self._walks:
-            report = self._compensation.invoke(failures.walk_of(failure)).get("report")
-        else:
-            run(self._keep(session))
-        return {**update, **failures.ended(state, session.id, failure, report)}
+        return {**update, **self._walk(state, failure), "jump_to": "end"}
 
     @hook_config(can_jump_to=["end"])
     async def abefore_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Bring the stack up to date; after a failure, walk the session back and end."""
-        update, failure = await arun(self._stacked(state)), failures.unwalked(state)
+        update, failure = await arun(self._stacked(state)), failures.present(state)
         if failure is None:
             return update
-        session, report = self._session(state), None
-        if self._walks:
-            walked = await self._compensation.ainvoke(failures.walk_of(failure))
-            report = walked.get("report")
-        else:
-            await arun(self._keep(session))
-        return {**update, **failures.ended(state, session.id, failure, report)}
+        return {**update, **await self._awalk(state, failure), "jump_to": "end"}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -164,7 +173,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         request = self._lender.learn(request)
         adopted = run(self._orphans(request.state, request.runtime))
         try:
-            return _with(handler(request), adopted)
+            return self._with(handler(request), adopted)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -180,7 +189,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         request = self._lender.learn(request)
         adopted = await arun(self._orphans(request.state, request.runtime))
         try:
-            return _with(await handler(request), adopted)
+            return self._with(await handler(request), adopted)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -197,6 +206,18 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             )
         )
 
+    def _with(self, response: Any, adopted: list[str]) -> Any:
+        """Let the state know of the effects that a person chose to keep, and of the calls that our gate minds."""
+        if isinstance(response, AIMessage):
+            response = ModelResponse(result=[response])
+        update: dict[str, Any] = {STACK_CHANNEL: adopted} if adopted else {}
+        if self._beside.stands:
+            calls = [call for one in response.result for call in getattr(one, "tool_calls", ())]
+            update[OURS_CHANNEL] = self._lender.answers_for(calls)
+        if not update:
+            return response
+        return ExtendedModelResponse(model_response=response, command=Command(update=update))
+
     def _model_failed(self, state: Mapping[str, Any], error: Exception) -> Flow[None]:
         if self.on_model_failure == "rollback" and self._outer() is None:
             live = yield from engine.open_session(self.rein.core, self._session(state).record)
@@ -209,12 +230,14 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     def after_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """The gate: ask about the calls that may not simply run."""
         with self._asking(state):
-            return run(self._gate.flow(state, get_config(), runtime, state["messages"]))
+            update = run(self._gate.flow(state, get_config(), runtime, state["messages"]))
+        return {**update, LAST_CHANNEL: last_turn(state["messages"])}
 
     async def aafter_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """The gate: ask about the calls that may not simply run."""
         with self._asking(state):
-            return await arun(self._gate.flow(state, get_config(), runtime, state["messages"]))
+            update = await arun(self._gate.flow(state, get_config(), runtime, state["messages"]))
+        return {**update, LAST_CHANNEL: last_turn(state["messages"])}
 
     @contextlib.contextmanager
     def _asking(self, state: Mapping[str, Any]) -> Iterator[None]:
@@ -239,7 +262,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 except (GraphBubbleUp, ToolInvocationError):
                     raise
                 except InDoubt as unsure:
-                    run(doubt.settle(self.rein, unsure, runtime=request.runtime, approver=self.approver))
+                    run(doubt.settle(self.rein, unsure, request, self.approver))
                 except Exception as error:
                     if is_invalid_resume(error):
                         raise
@@ -259,9 +282,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 except (GraphBubbleUp, ToolInvocationError):
                     raise
                 except InDoubt as unsure:
-                    await arun(
-                        doubt.settle(self.rein, unsure, runtime=request.runtime, approver=self.approver)
-                    )
+                    await arun(doubt.settle(self.rein, unsure, request, self.approver))
                 except Exception as error:
                     if is_invalid_resume(error):
                         raise
@@ -286,6 +307,28 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         self._errors[session.id] = error
         return (yield from failures.freeze(self.rein, request, session, error, nested=nested))
 
+    def _walk(self, state: Any, failure: failures.Failure) -> dict[str, Any]:
+        """Walk the session back, unless that was done; the update that tells it."""
+        if failure.get("walked"):
+            return {}
+        session, report = self._session(state), None
+        if self._walks:
+            report = self._compensation.invoke(failures.walk_of(failure)).get("report")
+        else:
+            run(self._keep(session))
+        return failures.ended(state, session.id, failure, report)
+
+    async def _awalk(self, state: Any, failure: failures.Failure) -> dict[str, Any]:
+        """Walk the session back, unless that was done; the update that tells it."""
+        if failure.get("walked"):
+            return {}
+        session, report = self._session(state), None
+        if self._walks:
+            report = (await self._compensation.ainvoke(failures.walk_of(failure))).get("report")
+        else:
+            await arun(self._keep(session))
+        return failures.ended(state, session.id, failure, report)
+
     @property
     def _walks(self) -> bool:
         """An inner agent leaves the walk to the opener; with `keep` nobody walks."""
@@ -301,21 +344,29 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             return {}
         return (yield from projected(self.rein.journal, state))
 
+    # What fails after the last `before_model`, or behind a neighbour that jumped over it, is walked here. The
+    # jump commits the state before anything is raised; `before_model` sends it back.
+
     @hook_config(can_jump_to=["model"])
     def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Complete the session, or raise what ended it."""
-        return run(self._leave(state))
+        failure = failures.present(state)
+        if failure is not None and not failure.get("walked"):
+            return {**self._walk(state, failure), "jump_to": "model"}
+        return run(self._leave(state, failure))
 
     @hook_config(can_jump_to=["model"])
     async def aafter_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Complete the session, or raise what ended it."""
-        return await arun(self._leave(state))
+        failure = failures.present(state)
+        if failure is not None and not failure.get("walked"):
+            return {**await self._awalk(state, failure), "jump_to": "model"}
+        return await arun(self._leave(state, failure))
 
-    def _leave(self, state: Mapping[str, Any]) -> Flow[dict[str, Any] | None]:
-        if failures.unwalked(state) is not None:
-            return {"jump_to": "model"}  # a `return_direct` tool failed: `before_model` walks, and comes back
+    def _leave(
+        self, state: Mapping[str, Any], failure: failures.Failure | None
+    ) -> Flow[dict[str, Any] | None]:
         session = self._session(state)
-        failure = (state.get(FAILURE_CHANNEL) or {}).get(session.id)
         if failure is None:
             update = yield from self._stacked(state)
             if self._outer() is None:
@@ -338,13 +389,3 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             report=report,
             error={"type": failure["type"], "message": failure["message"]},
         ) from original
-
-
-def _with(response: Any, adopted: list[str]) -> Any:
-    """Let the state know of the effects that a person chose to keep."""
-    if not adopted:
-        return response
-    command: Command[Any] = Command(update={STACK_CHANNEL: adopted})
-    if isinstance(response, AIMessage):
-        response = ModelResponse(result=[response])
-    return ExtendedModelResponse(model_response=response, command=command)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.messages import AIMessage
+
 from langchain_agentrein.flow import Flow, Step
-from langchain_agentrein.graphs.state import SEEN_CHANNEL, STACK_CHANNEL
+from langchain_agentrein.graphs.state import LAST_CHANNEL, SEEN_CHANNEL, STACK_CHANNEL
 from langchain_agentrein.identity import SESSION_CHANNEL
 
 if TYPE_CHECKING:
@@ -14,17 +16,22 @@ if TYPE_CHECKING:
 
 
 def projected(journal: Journal, state: Mapping[str, Any]) -> Flow[dict[str, Any]]:
-    """The update that adds the present session's new actions, as far as the state has their messages.
+    """The update that adds the present session's new actions, as far as the state knows their messages.
 
-    What the state has no message for is an orphan, and must not be hidden by standing in the stack.
+    What it does not know the message of is an orphan, and must not be hidden by standing in the stack.
     """
     session_id = state.get(SESSION_CHANNEL)
     if session_id is None:
         return {}
     seen = (state.get(SEEN_CHANNEL) or {}).get(session_id, 0)
     new: list[tuple[int, str, str | None]] = yield Step(lambda: journal.effects(session_id, after=seen))
-    messages = {message.id for message in state["messages"]}
+    messages = {message.id for message in state["messages"]} | {state.get(LAST_CHANNEL)}
     ours = [(seq, one) for seq, one, message_id in new if message_id is None or message_id in messages]
     if not ours:
         return {}
     return {STACK_CHANNEL: [one for _, one in ours], SEEN_CHANNEL: {session_id: ours[-1][0]}}
+
+
+def last_turn(messages: Sequence[Any]) -> str | None:
+    """The id of the model's last message."""
+    return next((message.id for message in reversed(messages) if isinstance(message, AIMessage)), None)

@@ -11,6 +11,8 @@ STACK_CHANNEL = "action_stack"
 FAILURE_CHANNEL = "agentrein_failure"
 EDITS_CHANNEL = "agentrein_edits"
 SEEN_CHANNEL = "agentrein_seen"
+OURS_CHANNEL = "agentrein_ours"
+LAST_CHANNEL = "agentrein_last"
 
 
 def merge_ids(stack: list[str], writes: Sequence[list[str]]) -> list[str]:
@@ -64,3 +66,7 @@ class ReversibleState(AgentState[Any]):
     """By session: `{"type", "message", "action_id", "tool_call_id", "walked"}`."""
     agentrein_edits: NotRequired[Annotated[dict[str, dict[str, Any]], PrivateStateAttr]]
     """By tool call: the arguments with which a person replaced the model's, in this step."""
+    agentrein_last: NotRequired[Annotated[str | None, PrivateStateAttr]]
+    """The last turn's message: its effects are known even where a neighbour has removed it since."""
+    agentrein_ours: NotRequired[Annotated[list[str], PrivateStateAttr]]
+    """Beside `HumanInTheLoopMiddleware`: the tool calls of the last message that our gate answers for."""

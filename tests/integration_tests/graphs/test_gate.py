@@ -90,6 +90,7 @@ def test_it_asks_once_for_all_gated_calls_and_nothing_ran_before(asking: AgentRe
         if action.approval and action.status is Status.EXECUTED
     ]
     assert approved[0].approval is not None and approved[0].approval.by == "ana"
+    assert approved[0].message_id == out["messages"][1].id, "else no crash could make an orphan of it"
 
 
 async def test_async(asking: AgentRein, hotel: Hotel) -> None:
