@@ -101,6 +101,15 @@ class Server:
         assert self._process is not None
         return self._process.wait(timeout=30)
 
+    def terminate(self, until: str = "") -> None:
+        """Ask it to end, and wait until its log says so."""
+        assert self._process is not None
+        self._process.terminate()
+        deadline = time.monotonic() + 10
+        while until not in self.log:
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+
     def kill(self) -> None:
         """As when the power goes."""
         assert self._process is not None
@@ -111,7 +120,7 @@ class Server:
         """Ask it to end, and see to it."""
         if self._process is None or self._process.poll() is not None:
             return
-        self._process.terminate()
+        self.terminate()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:

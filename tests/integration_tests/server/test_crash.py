@@ -23,11 +23,11 @@ def mortal(tmp_path: Path) -> Iterator[Served]:
     made.close()
 
 
-def dies(chat: Chat, moment: str) -> None:
-    """Have the agent do `b`, and pull the plug at that moment of it."""
+def dies(chat: Chat, thing: str, moment: str) -> None:
+    """Have the agent put a thing, and pull the plug at that moment of it."""
     served = chat.served
     served.world.set("kill", moment)
-    chat.client.runs.create(chat.id, "agent", input=message(put(chat.thing("b"))))
+    chat.client.runs.create(chat.id, "agent", input=message(put(chat.thing(thing))))
     assert served.server.wait() == -signal.SIGKILL
 
 
@@ -48,7 +48,7 @@ def verb(served: Served, *words: str) -> str:
 def test_recover_settles_what_the_server_left(mortal: Served) -> None:
     chat = mortal.chat()
     chat.say(put(chat.thing("a")))
-    dies(chat, "after effect")
+    dies(chat, "b", "after effect")
     assert [status for _, status in chat.outcomes] == ["executed", "executing"]
 
     verb(mortal, "recover")
@@ -59,23 +59,36 @@ def test_recover_settles_what_the_server_left(mortal: Served) -> None:
     assert mortal.world.count("do", chat.thing("b")) == mortal.world.count("undo", chat.thing("b")) == 1
 
 
-def test_a_server_that_comes_back_goes_on_with_the_thread(mortal: Served) -> None:
+def test_a_server_that_ends_in_order_and_one_that_is_killed_both_go_on(mortal: Served) -> None:
     chat = mortal.chat()
-    chat.say(put(chat.thing("a")))
-    mortal.server.stop()  # an orderly end keeps the threads; after a kill those of the last seconds are lost
+    mortal.world.set("wait", "after effect")
+    chat.client.runs.create(chat.id, "agent", input=message(put(chat.thing("a")), put(chat.thing("b"))))
+    mortal.world.reached("after effect")
+    mortal.server.terminate("Shutting down background workers")
+    mortal.world.set("wait", None)
+    mortal.server.wait()
+    assert chat.outcomes == [("world.put", "executed")], "its receipt came first"
+
+    # The server keeps its threads over an orderly end, and tries the run again of its own accord.
     mortal.server.start()
     chat = reopened(chat)
-    dies(chat, "after effect")
+    [run] = chat.client.runs.list(chat.id)
+    chat.client.runs.join(chat.id, run["run_id"])
+    assert [mortal.world.count("do", chat.thing(thing)) for thing in "ab"] == [1, 1]
+    mortal.server.stop()
+
+    # After a kill those of the last seconds are lost.
     mortal.server.start()
     chat = reopened(chat)
-    assert len(chat.state["values"]["messages"]) == 4, "what the killed run said is lost"
-
-    chat.say(put(chat.thing("c")))
-
+    dies(chat, "c", "after effect")
+    mortal.server.start()
+    chat = reopened(chat)
+    assert len(chat.state["values"]["messages"]) == 6, "of the killed run the server knows nothing"
+    chat.say(put(chat.thing("d")))
     assert chat.asked["name"] == "agentrein_orphans"
     chat.answer({"type": "approve"})
-    assert [status for _, status in chat.outcomes] == ["executed", "restored", "executed"]
-    assert mortal.world.get(chat.thing("b")) is None
+    assert [status for _, status in chat.outcomes] == ["executed", "executed", "restored", "executed"]
+    assert mortal.world.get(chat.thing("c")) is None
 
 
 def reopened(chat: Chat) -> Chat:

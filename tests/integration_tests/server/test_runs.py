@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from typing import Any
@@ -157,6 +158,22 @@ async def test_each_undo_is_streamed(served: Served) -> None:
     actions = served.rein.actions(thread=thread)
     assert undone == [action.seq for action in reversed(actions[:3])] + [0]
     assert events[-1] == "error"
+
+
+async def test_many_at_once(served: Served) -> None:
+    async with served.async_client() as client:
+
+        async def one(number: int) -> str:
+            thread = str((await client.threads.create())["thread_id"])
+            turns = [[*put(f"{thread}-a"), *put(f"{thread}-b")], put(f"{thread}-c")]
+            context: Any = {"number": number}
+            await client.runs.wait(thread, "agent", input=message(*turns), context=context)
+            return thread
+
+        threads = await asyncio.gather(*(one(number) for number in range(8)))
+
+    for thread in threads:
+        assert [str(action.status) for action in served.rein.actions(thread=thread)] == ["executed"] * 3
 
 
 def test_rolled_back_by_another_process(served: Served) -> None:
