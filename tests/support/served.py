@@ -17,6 +17,8 @@ from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langgraph._internal._constants import CONFIG_KEY_DURABILITY
+from langgraph.config import get_config
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph_sdk import Auth
@@ -60,6 +62,12 @@ def decline(why: str) -> str:
     raise Declined(why)
 
 
+@reversible(read_only=True)
+def durability() -> str:
+    """How this run keeps its checkpoints."""
+    return str(get_config()["configurable"][CONFIG_KEY_DURABILITY])
+
+
 @reversible(undo=lambda action: None)
 async def linger(seconds: float) -> str:
     """Take some time, on the loop."""
@@ -90,6 +98,7 @@ TOOLS = [
     linger,
     decline,
     block,
+    durability,
 ]
 
 agent = create_agent(Obedient(), TOOLS, middleware=[rein.middleware()])

@@ -219,6 +219,15 @@ def test_a_run_without_a_thread_cannot_ask(served: Served) -> None:
     assert "on a thread" in out["__error__"]["message"]
 
 
+def test_the_server_decides_how_durable_a_run_is_and_not_the_agent(served: Served) -> None:
+    chat = served.chat("reversible")
+    told = [
+        chat.say([["durability", {}]], **options)["messages"][-2]["content"]
+        for options in ({}, {"durability": "sync"})
+    ]
+    assert told == ["async", "sync"]
+
+
 def test_an_assistants_own_config(served: Served) -> None:
     chat = served.chat()
     assistant = chat.client.assistants.create("agent", config={"recursion_limit": 12})
