@@ -23,7 +23,7 @@ def _by_path(module: str, file: str) -> str:
         return module
     path = Path(file).resolve().with_suffix("")
     path = path.parent if path.name == "__init__" else path
-    names = []
+    names: list[tuple[str, ...]] = []
     for entry in sys.path:
         root = Path(entry).resolve()
         if not path.is_relative_to(root) or (root / "__init__.py").exists():
@@ -31,7 +31,8 @@ def _by_path(module: str, file: str) -> str:
         parts = path.relative_to(root).parts
         if parts and all(part.isidentifier() for part in parts):
             names.append(parts)
-    return ".".join(min(names, key=len)) if names else module
+    shortest = min(names, key=len, default=())
+    return ".".join(shortest) or module
 
 
 def _is_found(name: str) -> bool:

@@ -44,6 +44,15 @@ def recover(core: Core) -> Flow[RollbackReport]:
     return RollbackReport(tuple(sessions), tuple(lines.values()))
 
 
+def finish_walks(core: Core, thread_id: str) -> Flow[None]:
+    """Finish the rollbacks of a thread that nobody walks any more, so that nothing runs on beside them."""
+    walking: list[SessionRecord] = yield Step(
+        lambda: core.journal.sessions(thread_id=thread_id, statuses=[SessionStatus.ROLLING_BACK])
+    )
+    for session in walking:
+        yield from _finish(core, session.id)
+
+
 def _finish(core: Core, session_id: str) -> Flow[RollbackReport | None]:
     """Finish the rollback that a session is in, if nobody is walking it."""
     session: SessionRecord | None = yield Step(core.journal.session, (session_id,))

@@ -91,3 +91,19 @@ def test_a_cancelled_run_can_be_rolled_back_by_us(busy: Chat) -> None:
     assert {status for _, status in done(busy)} == {"restored"}
     busy.say(put(busy.thing("c")))
     assert done(busy)[-1] == ("c", "executed"), "there is no orphan any more"
+
+
+def test_a_walk_that_was_cancelled_is_finished_before_the_next_message(served: Served) -> None:
+    chat = served.chat()
+    served.world.set("wait", "after undo")
+    turns = [put(chat.thing("a")), put(chat.thing("b")), [["decline", {"why": "no money"}]]]
+    chat.client.runs.create(chat.id, "agent", input=message(*turns))
+    served.world.reached("after undo")
+
+    then(chat, "interrupt")
+    served.world.set("reached", None)
+
+    assert [str(action.status) for action in chat.actions] == ["restored", "restored", "failed", "executed"]
+    assert [served.world.count("undo", chat.thing(thing)) for thing in "abc"] == [1, 1, 0]
+    statuses = [session.status for session in served.rein.sessions(thread=chat.id)]
+    assert statuses == ["completed", "rolled_back"]
