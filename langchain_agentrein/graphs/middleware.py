@@ -106,7 +106,9 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             replaced: list[str] = yield Step(self.rein.journal.supersede, (thread_id, session_id))
             for old in replaced:
                 yield from engine.expire(self.rein.core, Scope((old,)))
-            yield from engine.finish_walks(self.rein.core, thread_id)  # a cancelled run may have left one
+            # A cancelled run may have left a walk half-way; a new message is no answer to a question about one.
+            unanswered = self.rein.on_failure != "ask"
+            yield from engine.finish_walks(self.rein.core, thread_id, unanswered=unanswered)
         return {SESSION_CHANNEL: session_id}
 
     def _outer(self) -> Session | None:
