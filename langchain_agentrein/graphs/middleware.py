@@ -103,12 +103,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         thread_id = (get_config().get("configurable") or {}).get("thread_id")
         session_id = identity.session_id(thread_id, state["messages"])
         if thread_id is not None:
-            replaced: list[str] = yield Step(self.rein.journal.supersede, (thread_id, session_id))
-            for old in replaced:
-                yield from engine.expire(self.rein.core, Scope((old,)))
-            # A cancelled run may have left a walk half-way; a new message is no answer to a question about one.
-            unanswered = self.rein.on_failure != "ask"
-            yield from engine.finish_walks(self.rein.core, thread_id, unanswered=unanswered)
+            yield from doubt.leave_behind(self.rein, thread_id, session_id)
         return {SESSION_CHANNEL: session_id}
 
     def _outer(self) -> Session | None:
