@@ -8,16 +8,22 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix bench lint format type build lock clean
+.PHONY: help demo serve test serve-test matrix bench lint format type build lock clean
 
 help:  ## Show the verbs
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; offline
 	@if [ -t 0 ]; then $(BIN)/agentrein demo; else $(BIN)/agentrein demo --yes; fi
 
 test: $(VENV)/.test  ## Run every test; a PostgreSQL comes along
 	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-120} $(BIN)/python -m pytest $(ARGS)
+
+serve: $(VENV)/.test  ## Serve the demo's agent with LangGraph's own server, on 127.0.0.1:2024
+	$(BIN)/langgraph dev --no-browser --no-reload --host 127.0.0.1 $(ARGS)
+
+serve-test: $(VENV)/.test  ## Run the tests on LangGraph's own server, and no others
+	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-120} $(BIN)/python -m pytest tests/integration_tests/server $(ARGS)
 
 bench: $(VENV)/.bench  ## Measure what it costs, beside its neighbours, and keep the table
 	PYTHONPATH=$(VENV)/peers $(BIN)/python -W ignore -m benchmarks $(ARGS)
@@ -50,7 +56,7 @@ lock: $(VENV)/.made  ## Renew constraints.txt from what the requirements resolve
 	rm -rf $(VENV)/lock
 
 clean:  ## Remove whatever the other verbs made
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache .benchmarks
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache .benchmarks .langgraph_api
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.made:

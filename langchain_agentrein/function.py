@@ -17,6 +17,7 @@ from langchain_agentrein.engine import Reported
 from langchain_agentrein.errors import ConfigError, NotDone
 from langchain_agentrein.journal import jsonable
 from langchain_agentrein.operation import REGISTRY, Assessment, Operation, Probed, Unknown
+from langchain_agentrein.origin import importable
 from langchain_agentrein.record import encode
 
 Hook = Callable[..., Any]
@@ -265,7 +266,7 @@ def declare(
         module: Which module, once imported, has declared it; else where the tool's function is defined.
     """
     namespace = {
-        "__module__": module or _home(inner),
+        "__module__": importable(module or _home(inner)),
         "__doc__": inner.description,
         "name": inner.name,
         "version": version,

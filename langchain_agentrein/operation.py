@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk, UndoEffect
 from langchain_agentrein.errors import NotDone, UnknownOperation
+from langchain_agentrein.origin import importable
 
 ENTRY_POINTS = "langchain_agentrein.operations"
 """The entry-point group under which other packages name the modules that define operations."""
@@ -263,7 +264,7 @@ class Operation(BaseModel):
     @classmethod
     def source(cls) -> str:
         """The module that defines it, so that a fresh process finds it again."""
-        return cls.__module__
+        return importable(cls.__module__)
 
     @classmethod
     def tool_name(cls) -> str:

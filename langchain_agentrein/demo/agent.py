@@ -37,20 +37,23 @@ class Desk:
     engine: Engine
 
 
-def open_desk(shop: Shop, chat: BaseChatModel) -> Desk:
-    """Seat an agent."""
+def open_desk(
+    shop: Shop, chat: BaseChatModel, *, journal_url: str | None = None, served: bool = False
+) -> Desk:
+    """Seat an agent.
+
+    Args:
+        journal_url: Another journal than the shop's own.
+        served: LangGraph's server runs it, and brings the checkpointer.
+    """
     engine = open_database(shop)
-    rein = AgentRein(shop.journal_url)
+    rein = AgentRein(journal_url or shop.journal_url)
     agent = create_agent(
         chat,
-        [
-            *SQLToolkit(engine).get_tools(),
-            *FilesToolkit(shop.files).get_tools(),
-            *BillingToolkit(shop).get_tools(),
-        ],
+        rein.tools(SQLToolkit(engine), FilesToolkit(shop.files), BillingToolkit(shop)),
         system_prompt=PROMPT,
         middleware=[rein.middleware()],
-        checkpointer=InMemorySaver(),
+        checkpointer=None if served else InMemorySaver(),
     )
     return Desk(rein, agent, engine)
 

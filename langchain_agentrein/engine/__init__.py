@@ -20,7 +20,7 @@ from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.engine.perform import perform
 from langchain_agentrein.engine.plan import plan
 from langchain_agentrein.engine.reconcile import approve_undo, reconcile, settle
-from langchain_agentrein.engine.recover import recover
+from langchain_agentrein.engine.recover import finish_walks, recover
 from langchain_agentrein.engine.scope import Progress, Scope
 from langchain_agentrein.engine.walk import next_back, report, rollback, stack, step_back
 
@@ -45,6 +45,7 @@ __all__ = [
     "decide",
     "drain",
     "expire",
+    "finish_walks",
     "freeze",
     "next_back",
     "open_session",

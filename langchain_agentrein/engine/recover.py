@@ -44,12 +44,25 @@ def recover(core: Core) -> Flow[RollbackReport]:
     return RollbackReport(tuple(sessions), tuple(lines.values()))
 
 
-def _finish(core: Core, session_id: str) -> Flow[RollbackReport | None]:
+def finish_walks(core: Core, thread_id: str, *, unanswered: bool) -> Flow[None]:
+    """Finish the rollbacks of a thread that nobody walks any more, so that nothing runs on beside them.
+
+    Args:
+        unanswered: Also those whose question a person passed over: what is harmless is undone, the rest waits.
+    """
+    walking: list[SessionRecord] = yield Step(
+        lambda: core.journal.sessions(thread_id=thread_id, statuses=[SessionStatus.ROLLING_BACK])
+    )
+    for session in walking:
+        yield from _finish(core, session.id, unanswered=unanswered)
+
+
+def _finish(core: Core, session_id: str, *, unanswered: bool = False) -> Flow[RollbackReport | None]:
     """Finish the rollback that a session is in, if nobody is walking it."""
     session: SessionRecord | None = yield Step(core.journal.session, (session_id,))
     if session is None or session.status is not SessionStatus.ROLLING_BACK:
         return None  # finished with another session of the same rollback
-    if (session.scope or {}).get("asking"):
+    if (session.scope or {}).get("asking") and not unanswered:
         return None  # a person was asked, and has not answered
     scope = Scope.of(session)
     walked: list[Action] = yield Step(

@@ -202,11 +202,14 @@ def _unhidden(edited: Json, original: Json) -> Json:
 
 def approver_of(config: RunnableConfig, runtime: Any, own: Approver | None) -> str | None:
     """Who answers: the server's authenticated user, else what the application says; never the payload."""
-    user = getattr(getattr(runtime, "server_info", None), "user", None)
+    server = getattr(runtime, "server_info", None)
+    user = getattr(server, "user", None)
     if user is not None:
         return str(user.identity)
     if own is not None:
         return own(config)
+    if server is not None:
+        return None  # a server's config is what its client sent: anybody could claim to be anybody
     named = (config.get("configurable") or {}).get("approver")
     return str(named) if named else None
 
@@ -220,7 +223,8 @@ def no_checkpointer(what: str) -> ConfigError:
     """Says why a question could not be asked, and what to do."""
     return ConfigError(
         f"{what} needs a person's approval, and this graph cannot pause: give it a checkpointer, such as "
-        "create_agent(..., checkpointer=InMemorySaver()), and a thread_id; or allow it with an ApprovalRule"
+        "create_agent(..., checkpointer=InMemorySaver()), and a thread_id; on LangGraph's server, which brings "
+        "the checkpointer, say checkpointer=True, and run it on a thread; or allow it with an ApprovalRule"
     )
 
 

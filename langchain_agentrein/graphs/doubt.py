@@ -1,4 +1,4 @@
-"""What a crash left open is put to a person before anything runs on beside it."""
+"""What a crash, or an earlier turn, left open is dealt with before anything runs on beside it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ from langchain_agentrein.graphs.lending import may_ask
 from langchain_agentrein.graphs.state import SEEN_CHANNEL, STACK_CHANNEL
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
+
+
+def leave_behind(rein: AgentRein, thread_id: str, session_id: str) -> Flow[None]:
+    """A new turn begins: the thread's open session is superseded, and a walk that nobody goes on with is finished.
+
+    A cancelled run may have left one half-way. And a new message is no answer to a question about a walk:
+    what is harmless is undone, unless nobody was to be walked back unasked.
+    """
+    replaced: list[str] = yield Step(rein.journal.supersede, (thread_id, session_id))
+    for old in replaced:
+        yield from engine.expire(rein.core, Scope((old,)))
+    yield from engine.finish_walks(rein.core, thread_id, unanswered=rein.on_failure != "ask")
 
 
 def orphans(

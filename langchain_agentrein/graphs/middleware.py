@@ -123,9 +123,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         thread_id = (get_config().get("configurable") or {}).get("thread_id")
         session_id = identity.session_id(thread_id, state["messages"])
         if thread_id is not None:
-            replaced: list[str] = yield Step(self.rein.journal.supersede, (thread_id, session_id))
-            for old in replaced:
-                yield from engine.expire(self.rein.core, Scope((old,)))
+            yield from doubt.leave_behind(self.rein, thread_id, session_id)
         return {SESSION_CHANNEL: session_id}
 
     def _outer(self) -> Session | None:

@@ -40,6 +40,7 @@ def readme(directory: Path) -> ScriptedModel:
 
 MODELS = {
     "README.md": readme,
+    "deploy.md": lambda directory: script(),
     "existing-agent.md": lambda directory: script(calls(("book", {"room": "blue"})), AIMessage("Booked.")),
 }
 

@@ -1,0 +1,41 @@
+"""Where code comes from, said so that another process finds it again."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+
+
+def importable(module: str) -> str:
+    """The name by which another process imports a module that is loaded here.
+
+    LangGraph's server loads a graph by the path of its file, under a name that nobody can import:
+    `./agent.py` as `__agent`. If the file can also be reached by `sys.path`, that is its name.
+    """
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return module if file is None else _by_path(module, file)
+
+
+@functools.cache
+def _by_path(module: str, file: str) -> str:
+    if module == "__main__" or _is_found(module.partition(".")[0]):
+        return module
+    path = Path(file).resolve().with_suffix("")
+    path = path.parent if path.name == "__init__" else path
+    names: list[tuple[str, ...]] = []
+    for entry in sys.path:
+        root = Path(entry).resolve()
+        if not path.is_relative_to(root) or (root / "__init__.py").exists():
+            continue  # elsewhere; or inside a package, whose modules are imported by its name
+        parts = path.relative_to(root).parts
+        if parts and all(part.isidentifier() for part in parts):
+            names.append(parts)
+    shortest = min(names, key=len, default=())
+    return ".".join(shortest) or module
+
+
+def _is_found(name: str) -> bool:
+    """Whether a fresh import would find it; that it stands in `sys.modules` says nothing."""
+    finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path)
+    return any(find(name, None) is not None for find in finders if find is not None)
