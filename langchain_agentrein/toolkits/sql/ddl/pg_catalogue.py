@@ -63,7 +63,7 @@ SELECT jsonb_build_object(
   'index', (SELECT jsonb_build_object('clustered', i.indisclustered, 'valid', i.indisvalid, 'replica', i.indisreplident,
               'constraint', EXISTS (SELECT 1 FROM pg_constraint k
                 WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')),
-              'columns', (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_depend d JOIN pg_attribute a
+              'columns', (SELECT jsonb_agg(a.attname ORDER BY a.attname) FROM pg_depend d JOIN pg_attribute a
                           ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                           WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.refobjid = i.indrelid))
             FROM pg_index i WHERE i.indexrelid = c.oid),
@@ -107,7 +107,7 @@ SELECT jsonb_build_object(
   'refers', (SELECT format('%I.%I', fn.nspname, f.relname) FROM pg_class f
              JOIN pg_namespace fn ON fn.oid = f.relnamespace
              WHERE f.oid = k.confrelid),
-  'columns', (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+  'columns', (SELECT jsonb_agg(a.attname ORDER BY a.attname) FROM pg_attribute a
               WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)),
   'comment', obj_description(k.oid, 'pg_constraint')
 )::text FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -44,12 +44,12 @@ def identity(item: Json, own: Json) -> str:
     return f"GENERATED {how} AS IDENTITY (SEQUENCE NAME {own['full']} {sequence_options(own)})"
 
 
-def column(item: Json, own: Json | None, *, nullable: bool = False) -> str:
+def column(item: Json, own: Json | None, not_null: str = "") -> str:
     """A column in CREATE TABLE or ADD COLUMN.
 
     Args:
         own: The sequence that it owns.
-        nullable: Leave NOT NULL for later.
+        not_null: What makes it NOT NULL; empty: it is not, or that comes later.
     """
     parts = [quote(item["name"]), item["type"]]
     if item["collation"]:
@@ -60,9 +60,19 @@ def column(item: Json, own: Json | None, *, nullable: bool = False) -> str:
         parts.append(identity(item, own))
     elif item["default"] is not None:
         parts.append(f"DEFAULT {item['default']}")
-    if item["notnull"] and not nullable:
-        parts.append("NOT NULL")
-    return " ".join(parts)
+    return " ".join([*parts, not_null]).rstrip()
+
+
+def not_null(name: str | None) -> str:
+    """`NOT NULL`, under its name if it has one."""
+    return "NOT NULL" if name is None else f"CONSTRAINT {quote(name)} NOT NULL"
+
+
+def set_not_null(table: str, column: str, name: str | None) -> str:
+    """The same, for a column that is there."""
+    if name is None:
+        return f"ALTER TABLE {table} ALTER COLUMN {quote(column)} SET NOT NULL"
+    return f"ALTER TABLE {table} ADD CONSTRAINT {quote(name)} NOT NULL {quote(column)}"
 
 
 def column_extras(item: Json) -> Iterator[str]:
@@ -76,14 +86,18 @@ def column_extras(item: Json) -> Iterator[str]:
         yield f"{alter} SET COMPRESSION {'pglz' if item['compression'] == 'p' else 'lz4'}"
 
 
-def table(item: Json, columns: Sequence[Json], owned: Mapping[str, Json]) -> str:
-    """A table without its constraints.
+def table(item: Json, columns: Sequence[Json], owned: Mapping[str, Json], named: Mapping[str, str]) -> str:
+    """A table without its constraints, but for NOT NULL.
 
     Args:
         owned: The sequences of its columns, by column.
+        named: The names of its NOT NULL, by column: PostgreSQL 18 keeps them.
     """
     unlogged = "UNLOGGED " if item["persistence"] == "u" else ""
-    listed = ", ".join(column(one, owned.get(one["name"])) for one in columns)
+    listed = ", ".join(
+        column(one, owned.get(one["name"]), not_null(named.get(one["name"])) if one["notnull"] else "")
+        for one in columns
+    )
     return f"CREATE {unlogged}TABLE {item['full']} ({listed}){options(item)}"
 
 

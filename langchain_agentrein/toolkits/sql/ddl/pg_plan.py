@@ -13,7 +13,7 @@ from langchain_agentrein.action import Json
 from langchain_agentrein.toolkits.sql.ddl import pg_create
 from langchain_agentrein.toolkits.sql.ddl.catalogue import Lost, Plan, Schema
 from langchain_agentrein.toolkits.sql.ddl.steps import sql
-from langchain_agentrein.toolkits.sql.model import quote
+from langchain_agentrein.toolkits.sql.model import quote, spell
 
 RELATIONS = ("table", "view", "materialized view", "sequence", "index")
 KEYS_FIRST = {"p": 0, "u": 0, "x": 0, "c": 1, "f": 2}
@@ -43,6 +43,10 @@ class _Back:
         for item in before.values():
             if item.get("owned"):
                 self.owned.setdefault(item["owned"]["table"], {})[item["owned"]["column"]] = item
+        self.not_null: dict[str, dict[str, str]] = {}
+        for item in self._of(list(before.values()), "constraint"):
+            if item["type"] == "n":
+                self.not_null.setdefault(item["table"], {})[item["columns"][0]] = item["name"]
         self.residue: list[str] = []
 
     def plan(self) -> Plan:
@@ -98,7 +102,9 @@ class _Back:
         for item in self._of(self.gone, "table"):
             columns = [one for one in self._of(self.gone, "column") if one["table"] == item["full"]]
             columns.sort(key=lambda one: int(one["rank"]))
-            yield sql(pg_create.table(item, columns, self.owned.get(item["full"], {})))
+            yield sql(
+                pg_create.table(item, columns, self.owned.get(item["full"], {}), self._named(item["full"]))
+            )
             for column in columns:
                 yield from map(sql, pg_create.column_extras(column))
             yield from map(sql, self._own_sequences(item["full"]))
@@ -119,7 +125,7 @@ class _Back:
             yield from ({"do": "unmoved", "values": place} for place, _ in enumerate(self.lost.values))
         for item in gone:
             own = self.owned.get(item["table"], {}).get(item["name"])
-            yield sql(f"ALTER TABLE {item['table']} ADD COLUMN {pg_create.column(item, own, nullable=True)}")
+            yield sql(f"ALTER TABLE {item['table']} ADD COLUMN {pg_create.column(item, own)}")
             yield from map(sql, pg_create.column_extras(item))
             yield from map(sql, self._own_sequences(item["table"], item["name"]))
             if any(one["rank"] > item["rank"] for one in self._columns_of(item["table"])):
@@ -129,9 +135,16 @@ class _Back:
         yield from ({"do": "values", "values": place} for place, _ in enumerate(self.lost.values))
         for item in gone:
             if item["notnull"] and not item["identity"]:
-                yield sql(f"ALTER TABLE {item['table']} ALTER COLUMN {quote(item['name'])} SET NOT NULL")
+                yield sql(self._set_not_null(item))
         for was, now in changed:
             yield from map(sql, self._settings(was, now))
+
+    def _named(self, table: str) -> dict[str, str]:
+        return self.not_null.get(table, {})
+
+    def _set_not_null(self, item: Json) -> str:
+        name = self._named(item["table"]).get(item["name"])
+        return pg_create.set_not_null(item["table"], item["name"], name)
 
     def _columns_of(self, table: str) -> Iterator[Json]:
         for was, _ in self.both:
@@ -148,7 +161,7 @@ class _Back:
                 "DROP DEFAULT" if was["default"] is None else f"SET DEFAULT {was['default']}"
             )
         if "notnull" in differs:
-            yield f"{alter} {'SET' if was['notnull'] else 'DROP'} NOT NULL"
+            yield self._set_not_null(was) if was["notnull"] else f"{alter} DROP NOT NULL"
         if "identity" in differs and was["identity"]:
             own = self.owned[was["table"]][was["name"]]
             if now["identity"]:
@@ -208,4 +221,4 @@ def key_of(item: Json) -> str:
     """Under which an object stands in a description."""
     if "full" in item:
         return f"{item['kind']} {item['full']}"
-    return f"{item['kind']} {item['table']} {quote(item['name'])}"
+    return f"{item['kind']} {item['table']}.{spell(item['name'])}"

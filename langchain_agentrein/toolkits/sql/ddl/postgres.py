@@ -121,7 +121,11 @@ class PostgresCatalogue(Catalogue):
         found = [
             row[0] for row in self.database.all(self.connection, pg_catalogue.USER_TRIGGERS, name=target)
         ]
-        rules = [one["name"] for one in self.describe([target]).values() if one["kind"] == "rule"]
+        rules = [
+            one["name"]
+            for one in self.describe([target]).values()
+            if one["kind"] == "rule" and one["table"] == target
+        ]
         if found or rules:
             names = ", ".join([*found, *rules])
             refuse(f"{target} has triggers or rules ({names}), which would run when its rows are put back")

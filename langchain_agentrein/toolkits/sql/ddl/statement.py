@@ -27,20 +27,10 @@ LONGEST = 63
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
 _QUOTED = (TokenType.IDENTIFIER, TokenType.STRING)
 _ALSO = frozenset(
-    [
-        "add",
-        "column",
-        "constraint",
-        "exclude",
-        "foreign key",
-        "include",
-        "key",
-        "primary key",
-        "references",
-        "table",
-        "unique",
-    ]
+    {"add", "column", "constraint", "default", "exclude", "foreign key", "identity", "include", "key"}
+    | {"primary key", "references", "table", "unique"}
 )
+"""Words of a definition before a parenthesis that call nothing."""
 _REFUSED = {
     "CONCURRENTLY": ("CONCURRENTLY runs outside of a transaction", "leave it out"),
     "TEMP": ("temporary objects are gone with their connection", "create a plain one, and drop it"),
@@ -194,8 +184,8 @@ class _Reader:
             if word in ("TEMP", "TEMPORARY", "VIRTUAL"):
                 refuse(*_REFUSED[word])
         for word in self._top() if self.dialect == "postgres" else ():
-            if word in ("CONCURRENTLY", "PARTITION", "INHERITS", "INHERIT"):
-                refuse(*_REFUSED[word])
+            if (first := word.partition(" ")[0]) in ("CONCURRENTLY", "PARTITION", "INHERITS", "INHERIT"):
+                refuse(*_REFUSED[first])
 
     def _kind(self, verb: str) -> str:
         if verb == "TRUNCATE":
