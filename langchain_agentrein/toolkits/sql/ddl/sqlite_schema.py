@@ -89,6 +89,15 @@ def put_inner_rows(connection: Connection, inner: str, name: str, rows: Sequence
     )
 
 
+def orphans(connection: Connection, table: str) -> list[str]:
+    """The rows of a table that refer to no row, which a commit would not let pass."""
+    sql = 'SELECT "table", parent, count(*) FROM pragma_foreign_key_check(:n) GROUP BY 1, 2'
+    return [
+        f"{count:,} rows of {spell(child)} refer to rows of {spell(parent)} that are not there"
+        for child, parent, count in connection.execute(text(sql), {"n": table})
+    ]
+
+
 def put_texts(connection: Connection, texts: Mapping[str, Json]) -> None:
     """Write the schema's own text as it was: a rename that is taken back leaves other quotes in it."""
     now = describe(connection)
@@ -104,11 +113,13 @@ def put_texts(connection: Connection, texts: Mapping[str, Json]) -> None:
         connection.execute(text("PRAGMA writable_schema = RESET"))
 
 
-def rebuild(database: Database, connection: Connection, name: str, sql: str, image: Json) -> list[str]:
+def rebuild(database: Database, connection: Connection, name: str, sql: str, image: Json | None) -> list[str]:
     """Make a table anew from its former text, with the rows of now and the values that a column had.
 
     The table is put aside under another name, so that no row is deleted while another refers to it.
 
+    Args:
+        image: The values; `None`: the database computes them.
     Returns:
         Which rows have gone or come since.
     """
@@ -116,10 +127,11 @@ def rebuild(database: Database, connection: Connection, name: str, sql: str, ima
     if f"table {spell(ASIDE)}" in schema:
         raise Conflict(f"the name {ASIDE} is taken")
     table = images.table_named(database, connection, MAIN, name)
-    if image["rows"] and set(image["rows"][0]["key"]) != set(table.key):
+    kept = [] if image is None else image["rows"]
+    if image is not None and kept and set(kept[0]["key"]) != set(table.key):
         raise Conflict(f"{image['label']} has another primary key than it had")
     inner = inner_rows(connection, name)
-    former = {key_text(list(row["key"].values())): row["before"] for row in image["rows"]}
+    former = {key_text(list(row["key"].values())): row["before"] for row in kept}
     rows = images.read(database, connection, table)
     known = 0
     for row in rows:
@@ -136,9 +148,9 @@ def rebuild(database: Database, connection: Connection, name: str, sql: str, ima
     for item in own:
         if item["type"] != "table":
             connection.execute(text(literal(item["sql"])))
-    for owner, kept in inner:
-        put_inner_rows(connection, owner, name, kept)
-    return gone_and_come(image, known, len(rows))
+    for owner, listed in inner:
+        put_inner_rows(connection, owner, name, listed)
+    return [] if image is None else gone_and_come(image, known, len(rows))
 
 
 def drop(item: Json) -> str:

@@ -6,7 +6,7 @@
 {"do": "values", "values": int}               # the values of the snapshot's `values[int]`, row by row
 {"do": "sequence", "name": str, "last": int, "called": bool}    # Postgres: where it stood
 {"do": "texts", "texts": {key: item}}         # SQLite: the schema's own text, as it was
-{"do": "rebuild", "name": str, "sql": str, "values": int}       # SQLite: a table with its dropped column
+{"do": "rebuild", "name": str, "sql": str, "values": int | None}   # SQLite: with a dropped column
 {"do": "rows of", "table": str, "rows": [...]}   # SQLite: what it keeps of a table elsewhere
 """
 
@@ -39,8 +39,14 @@ def execute(database: Database, connection: Connection, before: Json) -> list[st
         Conflict: Somebody changed what would be overwritten.
     """
     residue: list[str] = []
+    if database.dialect == "sqlite":  # rows may refer to rows that come after them
+        database.defer(connection)
     for step in before["undo"]:
         residue += _step(database, connection, before, step)
+    if database.dialect == "sqlite" and database.cascades(connection):
+        for image in [*before["tables"], *before["values"]]:
+            if orphans := sqlite_schema.orphans(connection, image["name"]):
+                raise Conflict("rows would refer to rows that are not there", orphans)
     return residue
 
 
@@ -68,7 +74,7 @@ def _step(database: Database, connection: Connection, before: Json, step: Json) 
         case "texts":
             sqlite_schema.put_texts(connection, step["texts"])
         case "rebuild":
-            image = before["values"][step["values"]]
+            image = None if step["values"] is None else before["values"][step["values"]]
             return sqlite_schema.rebuild(database, connection, step["name"], step["sql"], image)
         case "inner":
             sqlite_schema.put_inner_rows(connection, step["table"], step["name"], step["rows"])

@@ -116,6 +116,7 @@ SQLITE = [
     "DROP TABLE [holes]",
     "ALTER TABLE worded DROP COLUMN v",
     "ALTER TABLE shapes DROP COLUMN anything",
+    "ALTER TABLE shapes DROP COLUMN twice",
     "ALTER TABLE shapes RENAME TO forms",
     "ALTER TABLE shapes RENAME COLUMN name TO title",
     "ALTER TABLE worded RENAME COLUMN n TO number",

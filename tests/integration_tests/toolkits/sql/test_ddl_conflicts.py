@@ -134,7 +134,7 @@ def in_conflict(api: Engine, statement: str, theirs: list[str], told: str) -> No
         caught.value.details
     )
     assert dump(api) == before
-    if "made on it" in told and "|" not in told or "written" in told:
+    if ("made on it" in told and "|" not in told) or "written" in told:
         assert attached  # so that the engine asks before it tries
 
 

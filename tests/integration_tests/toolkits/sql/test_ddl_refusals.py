@@ -185,7 +185,7 @@ def test_rows_changed_on_the_way_are_noticed(postgres: Engine, monkeypatch: pyte
     )
     monkeypatch.setattr(statement, "suspicious", lambda *_: None)
     before = dump(postgres)
-    with pytest.raises(NotDone, match="changed rows of public.log"):
+    with pytest.raises(NotDone, match=r"changed rows of public\.log"):
         run(postgres, "CREATE TABLE t AS SELECT sneaky() AS x")
     assert dump(postgres) == before
 
@@ -201,7 +201,7 @@ def test_what_the_rehearsal_does_not_bring_back_is_refused(
         monkeypatch.setattr(kind, "plan", lambda *_: catalogue.Plan())
     before = dump(shop)
     for statement in ("CREATE TABLE t (x integer)", "DROP TABLE log", "ALTER TABLE log ADD COLUMN x integer"):
-        with pytest.raises(NotDone, match="its undo would not bring back .*as before"):
+        with pytest.raises(NotDone, match=r"its undo would not bring back .*as before"):
             run(shop, statement)
         assert dump(shop) == before
 
