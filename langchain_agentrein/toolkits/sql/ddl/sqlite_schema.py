@@ -19,7 +19,7 @@ from langchain_agentrein.toolkits.sql.sqlite import MAIN
 Schema: TypeAlias = dict[str, Json]
 """`table orders` -> {"type": str, "name": str, "on": str, "sql": str, "columns": [str]}, in the order of creation."""
 
-INNER = "sqlite_sequence"
+INNER, COUNTS = "sqlite_sequence", "sqlite_stat1"
 ASIDE = "agentrein aside"
 """What a table is called while its successor is filled."""
 
@@ -54,22 +54,28 @@ def describe(connection: Connection) -> Schema:
 
 def counters(connection: Connection) -> bool:
     """Whether SQLite keeps its table of AUTOINCREMENT counters, which never goes away."""
-    return bool(connection.execute(text(f"SELECT 1 FROM sqlite_master WHERE name = '{INNER}'")).first())
+    return _is_there(connection, INNER)
+
+
+def _is_there(connection: Connection, name: str) -> bool:
+    return (
+        connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = :n"), {"n": name}).first()
+        is not None
+    )
 
 
 def inner_rows(connection: Connection, name: str) -> list[tuple[str, list[Values]]]:
-    """What SQLite keeps of a table or an index in tables of its own: the counter, and what ANALYZE found."""
+    """What SQLite keeps of a table or an index in tables of its own: the counter, and what ANALYZE counted.
+
+    Not its samples: they are values of rows, which would lie in the journal under no column's name.
+    """
     found = []
-    for (inner,) in connection.execute(
-        text(
-            "SELECT name FROM sqlite_master WHERE type = 'table' "
-            f"AND (name = '{INNER}' OR substr(name, 1, 11) = 'sqlite_stat') ORDER BY name"
-        )
-    ).all():
-        sql = f"SELECT * FROM {quote(inner)} WHERE {_about(inner)} ORDER BY rowid"
-        rows = connection.execute(text(sql), {"n": name})
-        if listed := [dict(row._mapping) for row in rows]:
-            found.append((inner, listed))
+    for inner in (INNER, COUNTS):
+        sql = f"SELECT * FROM {inner} WHERE {_about(inner)} ORDER BY rowid"
+        if _is_there(connection, inner):
+            rows = connection.execute(text(sql), {"n": name})
+            if listed := [dict(row._mapping) for row in rows]:
+                found.append((inner, listed))
     return found
 
 
