@@ -1,4 +1,7 @@
-"""Statements that change rows, with everything that foreign keys and triggers add, and their exact undo."""
+"""Statements that change rows, with everything that foreign keys and triggers add, and their exact undo.
+
+A change of the schema is `ddl`'s, which answers the same questions.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
+from sqlalchemy import Connection
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.errors import NotDone
@@ -19,6 +23,7 @@ from langchain_agentrein.operation import (
     Undone,
     Unknown,
 )
+from langchain_agentrein.toolkits.sql import ddl
 from langchain_agentrein.toolkits.sql.attached import attached
 from langchain_agentrein.toolkits.sql.capture import Held, capture, reason
 from langchain_agentrein.toolkits.sql.database import Database, database_of
@@ -27,14 +32,16 @@ from langchain_agentrein.toolkits.sql.model import TableId
 from langchain_agentrein.toolkits.sql.observation import as_after, as_before, changes
 from langchain_agentrein.toolkits.sql.restore import restore
 from langchain_agentrein.toolkits.sql.rows import Rows, Values
-from langchain_agentrein.toolkits.sql.statement import parse, tables_in
+from langchain_agentrein.toolkits.sql.statement import parse, refuse, tables_in
 
 KEYS_SHOWN = 100
 """How many keys of inserted rows a receipt names."""
 
 
 class SqlExecute(Operation):
-    """Run INSERT, UPDATE, DELETE, MERGE or an upsert; several statements, with ; between them, run together.
+    """Run INSERT, UPDATE, DELETE, MERGE or an upsert; or one CREATE, ALTER, DROP or TRUNCATE.
+
+    Several statements that change rows, with ; between them, run together.
 
     Pass values as :name parameters. The receipt counts the rows that changed, names the keys of those
     that were inserted, and holds the first rows of a RETURNING. What cannot be undone is refused, and
@@ -58,6 +65,8 @@ class SqlExecute(Operation):
     def assess(self, api: Any) -> Assessment:
         """Counts the rows that the statement would touch, in a transaction that cannot write."""
         limits = Limits(self.risk, self.many, self.most)
+        if self._is_ddl(api):
+            return ddl.forecast(database_of(api), self.statement, limits)
         risk, summary = forecast(database_of(api), self.statement, self.parameters, limits)
         return Assessment(risk, self.reversal, summary, self.undo_risk, self.undo_effects)
 
@@ -79,6 +88,11 @@ class SqlExecute(Operation):
         """
         self.release()
         self._database = database_of(api)
+        if self._is_ddl(api):
+            if self.parameters:
+                refuse("a change of the schema takes no parameters", "write the values into it")
+            self._held = ddl.capture(self._database, self.statement, self.most)
+            return self._held.before
         statements = parse(self.statement, self._database.dialect)
         self._held = capture(self._database, statements, self.parameters, self.most)
         return self._held.before
@@ -98,7 +112,7 @@ class SqlExecute(Operation):
                 raise NotDone(f"the commit was refused, nothing changed: {reason(error)}") from error
             raise
         self.release()
-        return receipt_of(action.before)
+        return _receipt_of(action.before)
 
     def release(self) -> None:
         held, database = self._held, self._database
@@ -106,36 +120,43 @@ class SqlExecute(Operation):
         if held is not None and database is not None:
             database.end(held.connection)
 
+    def _is_ddl(self, api: Any) -> bool:
+        return ddl.is_ddl(self.statement, database_of(api).dialect)
+
     def observe(self, api: Any, action: Action) -> Json:
         """The changed fields as they are now; see `observation` for their names."""
         database = database_of(api)
+        if action.before["kind"] == "ddl":
+            return ddl.observe(database, action.before)
         with database.reading() as connection, database.plain(connection):
             return _observed(Rows(database, connection), action.before)
 
     def as_before(self, action: Action) -> Json:
-        return as_before(action.before)
+        return (ddl.as_before if action.before["kind"] == "ddl" else as_before)(action.before)
 
     def expect(self, action: Action) -> Json:
-        return as_after(action.before)
+        return (ddl.as_after if action.before["kind"] == "ddl" else as_after)(action.before)
 
     def probe(self, api: Any, action: Action) -> Probed:
         """Asks Postgres how the transaction ended; on SQLite compares images while nobody can write."""
         database, before = database_of(api), action.before
-        happened = Happened(receipt_of(before))
+        happened = Happened(_receipt_of(before))
         if before.get("xid") and (ended := database.committed(before["xid"])) is not None:
             if isinstance(ended, str):
                 return Unknown(ended)
             return happened if ended else NotHappened()
         with database.writing() as connection, database.plain(connection):
-            now = _observed(Rows(database, connection), before)
-        if now == as_after(before):
+            now = _present(database, connection, before)
+        if now == self.expect(action):
             return happened
-        if now == as_before(before):
+        if now == self.as_before(action):
             return NotHappened()
         return Unknown("the rows are neither as they were before nor as the statement left them")
 
     def attached(self, api: Any, action: Action) -> Sequence[str]:
         database = database_of(api)
+        if action.before["kind"] == "ddl":
+            return ddl.attached(database, action.before)
         with database.reading() as connection, database.plain(connection):
             every = list(changes(action.before))
             return attached(Rows(database, connection), every, [one for one in every if one.after is None])
@@ -146,7 +167,14 @@ class SqlExecute(Operation):
         Raises:
             Conflict: Somebody changed what would be overwritten. Nothing changed.
         """
-        return restore(database_of(api), action.before, action.undo_fields, forced=action.undo_forced)
+        database, fields, forced = database_of(api), action.undo_fields, action.undo_forced
+        if action.before["kind"] == "ddl":
+            return Undone(ddl.restore(database, action.before, fields, forced=forced))
+        return restore(database, action.before, fields, forced=forced)
+
+
+def _receipt_of(before: Json) -> Json:
+    return (ddl.receipt_of if before["kind"] == "ddl" else receipt_of)(before)
 
 
 def receipt_of(before: Json) -> Json:
@@ -160,6 +188,12 @@ def receipt_of(before: Json) -> Json:
     if returned := before.get("returned"):
         receipt["returned"] = returned
     return receipt
+
+
+def _present(database: Database, connection: Connection, before: Json) -> dict[str, Json]:
+    if before["kind"] == "ddl":
+        return ddl.present(database, connection, before)
+    return _observed(Rows(database, connection), before)
 
 
 def _observed(rows: Rows, before: Json) -> dict[str, Json]:

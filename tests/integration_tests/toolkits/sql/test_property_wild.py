@@ -138,7 +138,8 @@ def hold(api: Engine, schema: list[str], data: Any) -> None:
         try:
             action = run(api, statement)
         except NotDone as error:
-            assert "captured" not in str(error)
+            if "captured" in str(error):
+                raise
             assert photograph(api) == before
             continue
         assert action.after == rebuilt(action).expect(action)
@@ -151,8 +152,8 @@ def hold(api: Engine, schema: list[str], data: Any) -> None:
             left = undo(api, action)
         except AgentReinError as error:
             # Triggers may fight what is put back, or be in its place; then nothing is, and it is said.
-            assert has_triggers(schema)
-            assert re.search("reads back different|no longer fit", str(error))
+            if not has_triggers(schema) or not re.search("reads back different|no longer fit", str(error)):
+                raise
             assert photograph(api) == present
             return
         if named := [line for line in left if "trigger" in line]:

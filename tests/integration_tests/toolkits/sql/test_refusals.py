@@ -12,9 +12,6 @@ from langchain_agentrein.toolkits.sql.execute import SqlExecute
 from tests.integration_tests.toolkits.sql.driver import photograph, run, script, undo
 
 BOTH = {
-    "DROP TABLE log": "DROP",
-    "CREATE TABLE x (a int)": "CREATE",
-    "ALTER TABLE log ADD COLUMN x int": "ALTER",
     "SELECT 1": "use sql_query",
     "WITH g AS (SELECT 1) SELECT * FROM g": "use sql_query",
     "UPDATE orders SET note = 'x'; SELECT 1": "use sql_query",
@@ -39,7 +36,6 @@ SQLITE = {
     "ATTACH 'x' AS y": "ATTACH",
 }
 POSTGRES = {
-    "TRUNCATE shipments": "TRUNCATE",
     "WITH x AS (SELECT 1) TABLE log": "use sql_query",
     "UPDATE pg_class SET relname = 'x'": "Postgres itself",
     "UPDATE tempo SET n = 1": "no table",
