@@ -5,6 +5,7 @@ The snapshot that comes of it:
     {"dialect": "sqlite" | "postgres",
      "kind": str,                 # the verbs of the statements: "update", "insert, delete"
      "xid": str | None,           # Postgres: the transaction, whose fate can be asked for
+     "salt": str,                 # of the digests that stand for many rows in an observation
      "rowcount": int,             # rows that the statements themselves name
      "returned": [{column: value}],   # the first rows of a RETURNING
      "tables": [{"schema": str, "name": str, "label": str,
@@ -21,6 +22,7 @@ table in which nothing tells rows apart has all its columns for a key, and a num
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +112,7 @@ def record(
         "dialect": database.dialect,
         "kind": ", ".join(dict.fromkeys(statement.verb for statement in statements)),
         "xid": database.transaction_id(connection),
+        "salt": os.urandom(16).hex(),
         "rowcount": sum(one.rowcount for one in ran),
         "returned": _returned(ran),
         "tables": [_table(one) for one in changed],

@@ -29,7 +29,7 @@ from langchain_agentrein.toolkits.sql.capture import Held, capture, reason
 from langchain_agentrein.toolkits.sql.database import Database, database_of
 from langchain_agentrein.toolkits.sql.forecast import Limits, forecast
 from langchain_agentrein.toolkits.sql.model import TableId
-from langchain_agentrein.toolkits.sql.observation import as_after, as_before, changes
+from langchain_agentrein.toolkits.sql.observation import as_after, as_before, changes, fields_of
 from langchain_agentrein.toolkits.sql.restore import restore
 from langchain_agentrein.toolkits.sql.rows import Rows, Values
 from langchain_agentrein.toolkits.sql.statement import parse, refuse, tables_in
@@ -53,7 +53,7 @@ class SqlExecute(Operation):
 
     many: ClassVar[int] = 100
     """Rows above which the risk is high."""
-    most: ClassVar[int] = 50_000
+    most: ClassVar[int] = 200_000
     """Rows above which a statement is refused: their images are kept."""
 
     statement: str = Field(description="SQL that changes rows, with :name for each parameter.")
@@ -206,7 +206,4 @@ def _observed(rows: Rows, before: Json) -> dict[str, Json]:
             images[table_id] = {}
             continue
         images[table_id] = rows.keyed(table, (change.key for change in listed if change.table_id == table_id))
-    found: dict[str, Json] = {}
-    for change in listed:
-        found.update(change.fields(images[change.table_id].get(change.key_text)))
-    return found
+    return fields_of(before, ((one, images[one.table_id].get(one.key_text)) for one in listed))

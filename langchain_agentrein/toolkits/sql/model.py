@@ -127,7 +127,10 @@ def literal(sql: str) -> str:
 
 def key_text(values: list[Json]) -> str:
     """A key as text, equal for equal keys."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=bytes.hex)
+    return _SPELL(values)
+
+
+_SPELL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=bytes.hex).encode
 
 
 def row_name(label: str, key: dict[str, Json]) -> str:

@@ -1,20 +1,29 @@
 """The state that an action changed, field by field, so that it can be compared.
 
 A field is `orders[17].status` for a column that was updated, and `orders[17]` for a row that was
-inserted or deleted: the row as a mapping, or `None` where it is not there.
+inserted or deleted: the row as a mapping, or `None` where it is not there. Where an action changed many
+rows, a field stands for a block of them, `orders (rows 1 to 1,000)`, and is their digest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.toolkits.sql.model import TableId, key_text, row_name
 from langchain_agentrein.toolkits.sql.rows import ROWID, Values
 
+BLOCK = 1_000
+"""Rows in a block."""
+MANY = 2_000
+"""Rows above which they are compared in blocks."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Change:
     """What the action did to one row."""
 
@@ -23,13 +32,15 @@ class Change:
     key: Values
     before: Values | None
     after: Values | None
+    block: str | None = None
+    """The field that stands for it among others; `None`: its fields stand for themselves."""
 
-    @property
+    @cached_property
     def key_text(self) -> str:
         """The key as `Rows` names it."""
         return key_text(list(self.key.values()))
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The row, as a person would name it: `orders[17]`."""
         return row_name(self.label, self.key)
@@ -50,21 +61,38 @@ class Change:
 
 def changes(before: Json) -> Iterator[Change]:
     """Every row of a snapshot, in its order."""
+    many = sum(len(table["rows"]) for table in before["tables"]) > MANY
     for table in before["tables"]:
-        for row in table["rows"]:
-            yield Change(
-                (table["schema"], table["name"]), table["label"], row["key"], row["before"], row["after"]
-            )
+        table_id, label, count = (table["schema"], table["name"]), table["label"], len(table["rows"])
+        for place, row in enumerate(table["rows"]):
+            block = None
+            if many:
+                first = place - place % BLOCK
+                block = f"{label} (rows {first + 1:,} to {min(first + BLOCK, count):,})"
+            yield Change(table_id, label, row["key"], row["before"], row["after"], block)
+
+
+def fields_of(before: Json, seen: Iterable[tuple[Change, Values | None]]) -> dict[str, Json]:
+    """The fields of these changes, each as in the row beside it; blocks as digests, salted by the snapshot."""
+    found: dict[str, Json] = {}
+    for block, some in groupby(seen, key=lambda one: one[0].block):
+        fields = {name: value for change, values in some for name, value in change.fields(values).items()}
+        if block is None:
+            found.update(fields)
+        else:
+            spelled = key_text([before.get("salt", ""), *fields.items()])
+            found[block] = hashlib.sha256(spelled.encode()).hexdigest()
+    return found
 
 
 def as_before(before: Json) -> dict[str, Json]:
     """The observation that means "already undone"."""
-    return {name: value for change in changes(before) for name, value in change.fields(change.before).items()}
+    return fields_of(before, ((change, change.before) for change in changes(before)))
 
 
 def as_after(before: Json) -> dict[str, Json]:
     """The observation right after the action."""
-    return {name: value for change in changes(before) for name, value in change.fields(change.after).items()}
+    return fields_of(before, ((change, change.after) for change in changes(before)))
 
 
 def _visible(values: Values | None) -> Json:

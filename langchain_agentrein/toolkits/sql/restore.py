@@ -25,6 +25,7 @@ from langchain_agentrein.toolkits.sql.steps import Plan, Step, Steps
 PASSES = 3
 """How often what triggers changed during the undo is put right."""
 MOST_BY_TRIGGERS = 1_000_000
+KEPT_NAMED = 20
 
 
 def restore(
@@ -74,6 +75,8 @@ class _Restore:
         self.fields = None if fields is None else frozenset(fields)
         self.rows = Rows(database, connection)
         self.changes = list(changes(before))
+        self.kept: list[str] = []
+        """Of blocks that may not be restored as a whole: the fields that somebody changed since."""
         self.followed = False
         """Rows of others refer to one whose key is changed back: it must not be deleted on the way."""
 
@@ -100,7 +103,11 @@ class _Restore:
         finally:
             if recorder is not None:
                 recorder.close()
-        return Undone([*self._counters(), *self._sequences(), *written, *map(_stays, left)], left=left)
+        kept = [f"kept {name}, which somebody changed since" for name in self.kept[:KEPT_NAMED]]
+        if len(self.kept) > KEPT_NAMED:
+            kept.append(f"kept {len(self.kept) - KEPT_NAMED:,} more fields that somebody changed since")
+        residue = [*kept, *self._counters(), *self._sequences(), *written, *map(_stays, left)]
+        return Undone(residue, left=left)
 
     def _tables_fit(self) -> None:
         """The tables must still have the columns that are to be restored."""
@@ -148,8 +155,14 @@ class _Restore:
             now, was, left = change.fields(row), change.fields(change.before), change.fields(change.after)
             columns = []
             for name in was:
-                if (self.fields is not None and name not in self.fields) or now.get(name, _GONE) == was[name]:
+                if now.get(name, _GONE) == was[name] or name in self.kept:
                     continue
+                if self.fields is not None and (change.block or name) not in self.fields:
+                    if change.block is None:
+                        continue
+                    if now.get(name, _GONE) != left[name]:  # of a block, whatever nobody touched is restored
+                        self.kept.append(name)
+                        continue
                 # Forced, a changed row is overwritten; what is gone altogether cannot be.
                 overwritten = self.forced and name in now and (change.updated or change.before is None)
                 if check and now.get(name, _GONE) != left[name] and not overwritten:

@@ -189,3 +189,36 @@ def test_a_secret_key_is_not_spelled_out_in_names(db: Engine) -> None:
     action = run(db, "UPDATE tokens SET n = 2")
     assert "hush" not in str(list(action.after))
     undo(db, action)
+
+
+def test_many_rows_are_compared_in_blocks_and_restored_row_by_row(db: Engine) -> None:
+    script(
+        db,
+        "CREATE TABLE many (id integer PRIMARY KEY, n integer, note text)",
+        f"INSERT INTO many VALUES {', '.join(f'({n}, 1, NULL)' for n in range(3500))}",
+    )
+    before = photograph(db)
+    action = run(db, "UPDATE many SET n = 2, note = 'x' WHERE id <> 7")
+    assert list(action.after) == [
+        "many (rows 1 to 1,000)",
+        "many (rows 1,001 to 2,000)",
+        "many (rows 2,001 to 3,000)",
+        "many (rows 3,001 to 3,499)",
+    ]
+    assert action.after == rebuilt(action).expect(action)
+    undo(db, action)
+    assert photograph(db) == before
+    assert look(db, action).already_undone
+
+    action = run(db, "UPDATE many SET n = 2, note = 'x'")
+    script(db, "UPDATE many SET note = 'mine' WHERE id = 3", "DELETE FROM many WHERE id = 5")
+    with pytest.raises(Conflict):
+        undo(db, action)
+    state = look(db, action)
+    assert state.taken == ("many (rows 1 to 1,000)",) and len(state.free) == 3
+    assert undo(db, action, state.free) == [
+        f"kept many[{row}].{column}, which somebody changed since"
+        for row, column in ((3, "note"), (5, "n"), (5, "note"))
+    ]
+    script(db, "UPDATE many SET note = NULL WHERE id = 3", "INSERT INTO many VALUES (5, 1, NULL)")
+    assert photograph(db) == before
