@@ -114,7 +114,7 @@ class _Capture:
             "tables": lost.tables,
             "values": lost.values,
             "undo": plan.steps,
-            "residue": plan.residue,
+            "residue": plan.residue + [f"sequence {name} advanced" for name in ddl.sequences],
         }
         self._rehearse(snapshot, before)
         return snapshot

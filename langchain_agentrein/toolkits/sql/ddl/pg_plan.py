@@ -125,7 +125,9 @@ class _Back:
             yield from ({"do": "unmoved", "values": place} for place, _ in enumerate(self.lost.values))
         for item in gone:
             own = self.owned.get(item["table"], {}).get(item["name"])
-            yield sql(f"ALTER TABLE {item['table']} ADD COLUMN {pg_create.column(item, own)}")
+            # Filled in by its default, the column would advance a sequence for every row.
+            bare = item | {"default": None} if _counts(item) else item
+            yield sql(f"ALTER TABLE {item['table']} ADD COLUMN {pg_create.column(bare, own)}")
             yield from map(sql, pg_create.column_extras(item))
             yield from map(sql, self._own_sequences(item["table"], item["name"]))
             if any(one["rank"] > item["rank"] for one in self._columns_of(item["table"])):
@@ -134,6 +136,9 @@ class _Back:
             yield from map(sql, _retype(was, now))
         yield from ({"do": "values", "values": place} for place, _ in enumerate(self.lost.values))
         for item in gone:
+            if _counts(item):
+                alter = f"ALTER TABLE {item['table']} ALTER COLUMN {quote(item['name'])}"
+                yield sql(f"{alter} SET DEFAULT {item['default']}")
             if item["notnull"] and not item["identity"]:
                 yield sql(self._set_not_null(item))
         for was, now in changed:
@@ -205,6 +210,10 @@ def _id(key: str, item: Json, before: Schema) -> str:
     if was is not None and item["kind"] in ("constraint", "index") and was["def"] == item["def"]:
         return str(was["id"])
     return str(item["id"])
+
+
+def _counts(column: Json) -> bool:
+    return "nextval(" in (column["default"] or "")
 
 
 def _retype(was: Json, now: Json) -> Iterator[str]:

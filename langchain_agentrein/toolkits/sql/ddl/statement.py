@@ -61,8 +61,8 @@ class Ddl:
     on_schema: Name | None = None
     optional: bool = False
     """It says IF EXISTS or IF NOT EXISTS."""
-    filled: bool = False
-    """CREATE: it has AS, and so may bring rows along."""
+    sequences: tuple[str, ...] = ()
+    """The sequences that it may advance, by name, for the rows that are there."""
     action: str = ""
     """ALTER: the first words of what it does: `ADD`, `DROP`, `DROP CONSTRAINT`, `RENAME`, `TYPE`, `ALTER`..."""
 
@@ -128,7 +128,12 @@ class _Reader:
                 optional = self._skip("IF", "EXISTS")
                 self._skip("ONLY")
                 schema, name = self._name()
-                return Ddl(verb, kind, sql, name, schema, optional=optional, action=self._action())
+                for word in set(self._top()) & {"RESTART", "TRIGGER"}:
+                    refuse(f"{word} is not handled", _PERSON)
+                action, sequences = self._action(), self._sequences()
+                return Ddl(
+                    verb, kind, sql, name, schema, optional=optional, action=action, sequences=sequences
+                )
         optional = self._skip("IF", "EXISTS")
         self._skip("ONLY")
         schema, name = self._name()
@@ -148,8 +153,13 @@ class _Reader:
             on_schema, on = self._name()
             return Ddl("CREATE", kind, sql, name, schema, on, on_schema, optional)
         schema, name = self._name()
-        filled = kind == "TABLE" and "AS" in self._top()
-        return Ddl("CREATE", kind, sql, name, schema, optional=optional, filled=filled)
+        filled = kind in ("TABLE", "MATERIALIZED VIEW") and "AS" in self._top()
+        sequences = self._sequences() if filled else ()
+        return Ddl("CREATE", kind, sql, name, schema, optional=optional, sequences=sequences)
+
+    def _sequences(self) -> tuple[str, ...]:
+        calls = [place for place, word in enumerate(self.words[:-2]) if word.lower() in SEQUENCES]
+        return tuple(sorted({self.tokens[place + 2].text for place in calls}))
 
     def _action(self) -> str:
         """What an ALTER does, as far as it takes data away."""

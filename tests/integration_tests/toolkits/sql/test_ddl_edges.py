@@ -151,3 +151,21 @@ def test_a_database_in_memory() -> None:
     for action in reversed(actions):
         assert undo(api, action) == []
     assert dump(api) == before
+
+
+def test_a_sequence_that_a_default_draws_from(postgres: Engine) -> None:
+    script(
+        postgres,
+        "CREATE SEQUENCE s",
+        "CREATE TABLE t (id integer PRIMARY KEY, n bigint NOT NULL DEFAULT nextval('s'))",
+        "INSERT INTO t VALUES (1), (2)",
+    )
+    before = dump(postgres)
+    undo(postgres, run(postgres, "ALTER TABLE t DROP COLUMN n"))
+    assert dump(postgres) == before
+    for statement in (
+        "ALTER TABLE t ADD COLUMN m bigint DEFAULT nextval('s')",
+        "CREATE TABLE u AS SELECT nextval('s') AS n FROM t",
+    ):
+        assert undo(postgres, run(postgres, statement)) == ["sequence s advanced"]
+    assert undo(postgres, run(postgres, "CREATE TABLE u (n bigint DEFAULT nextval('s'))")) == []

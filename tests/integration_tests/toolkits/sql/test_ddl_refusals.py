@@ -98,8 +98,9 @@ POSTGRES = {
     "ALTER TABLE orders ALTER COLUMN twice DROP EXPRESSION": "would not bring back column public.orders.twice",
     "ALTER TABLE orders ALTER COLUMN note SET STATISTICS 7": "would not bring back column public.orders.note",
     "ALTER SEQUENCE numbers INCREMENT BY 5": "would not bring back sequence public.numbers",
-    "ALTER SEQUENCE numbers RESTART": "nothing that it changes can be seen",
-    "ALTER TABLE orders ALTER COLUMN id RESTART WITH 99": "nothing that it changes can be seen",
+    "ALTER SEQUENCE numbers RESTART": "RESTART is not handled",
+    "ALTER TABLE orders ADD COLUMN x integer, ALTER COLUMN id RESTART WITH 99": "RESTART is not handled",
+    "ALTER TABLE orders ADD COLUMN x integer, DISABLE TRIGGER ALL": "TRIGGER is not handled",
     "ALTER TABLE orders ALTER COLUMN note DROP DEFAULT": "nothing that it changes can be seen",
     "ALTER TABLE log SET SCHEMA elsewhere": "would not bring back|does not exist",
     "CREATE TABLE t AS SELECT sneaky() AS x": r"sneaky\(",
@@ -201,7 +202,7 @@ def test_what_the_rehearsal_does_not_bring_back_is_refused(
         monkeypatch.setattr(kind, "plan", lambda *_: catalogue.Plan())
     before = dump(shop)
     for statement in ("CREATE TABLE t (x integer)", "DROP TABLE log", "ALTER TABLE log ADD COLUMN x integer"):
-        with pytest.raises(NotDone, match=r"its undo would not bring back .*as before"):
+        with pytest.raises(NotDone, match="would not bring back|could not be undone"):
             run(shop, statement)
         assert dump(shop) == before
 

@@ -110,7 +110,9 @@ def test_rows_written_while_it_waits_for_the_table_are_copied_too(postgres: Engi
         found = []
         waiting = threading.Thread(target=lambda: found.append(run(postgres, "DROP TABLE t")))
         waiting.start()
-        time.sleep(0.5)
+        with postgres.connect().execution_options(isolation_level="AUTOCOMMIT") as watching:
+            while not watching.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar():
+                time.sleep(0.02)
         other.commit()
         waiting.join()
     assert [row["id"] for row in found[0].before["tables"][0]["rows"]] == [1, 2]
