@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.harness import Row, Size, interleaved, ms, times
-from benchmarks.subject import Subject, folder
+from benchmarks.subject import Subject, folder, sqlite_engine
 
 GROUP = "Flat and linear"
 LATE = {"tiny": 20, "usual": 10_000, "long": 10_000}
@@ -17,8 +17,9 @@ SLACK = 1.15
 def rows(size: Size) -> Iterator[Row]:
     """The 10th action of a session beside the 10,000th of another one."""
     with folder() as here:
-        late = Subject(f"sqlite:///{here / 'late.db'}")
-        early = [Subject(late.rein.journal.store.engine, f"ses_{n}") for n in range(ROUNDS[size] + 3)]
+        engine = sqlite_engine(here / "journal.db", "NORMAL")
+        late = Subject(engine)
+        early = [Subject(engine, f"ses_{n}") for n in range(ROUNDS[size] + 3)]
         for n in range(LATE[size]):
             late.call(n)
         for one in early:
@@ -31,6 +32,7 @@ def rows(size: Size) -> Iterator[Row]:
         measured = interleaved(cases, rounds=ROUNDS[size])
         for one in (*early, late):
             one.rein.close()
+        engine.dispose()
     ratio = measured.ratio("late", "early")
     yield Row(
         GROUP,
@@ -40,4 +42,5 @@ def rows(size: Size) -> Iterator[Row]:
         times(ratio),
         "flat",
         ratio < SLACK,
+        "SQLite, `synchronous=NORMAL`",
     )

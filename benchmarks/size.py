@@ -11,14 +11,13 @@ from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, StateGraph
 
-from benchmarks.flat import GROUP
+from benchmarks.flat import GROUP, SLACK
 from benchmarks.harness import Row, Size, times
 from benchmarks.subject import Subject, folder
 from langchain_agentrein.graphs.state import merge_ids, merge_pair
 
 ACTIONS = {"tiny": (5, 10), "usual": (100, 1_000), "long": (1_000, 10_000)}
 STEPS = {"tiny": (4, 8), "usual": (100, 500), "long": (100, 1_000)}
-SLACK = 1.1
 
 
 class _Delta(TypedDict):
@@ -36,7 +35,7 @@ def rows(size: Size) -> Iterator[Row]:
         subject = Subject(f"sqlite:///{here / 'journal.db'}")
         early = _grown(subject, here / "journal.db", 0, few)
         _grown(subject, here / "journal.db", few, many - few)
-        late = _grown(subject, here / "journal.db", many - few, few)
+        late = _grown(subject, here / "journal.db", many, few)
         subject.rein.close()
     yield _row(f"journal: bytes per action after {many:,}, against the first {few:,}", late, early, "flat")
     few, many = STEPS[size]

@@ -15,8 +15,8 @@ from benchmarks.subject import folder, sqlite_engine, subject
 
 GROUP = "Parallel calls of one session"
 THREADS = {"tiny": (2,), "usual": (1, 8, 64), "long": (1, 8, 64)}
-CALLS = {"tiny": 4, "usual": 256, "long": 1024}
-ROUNDS = {"tiny": 1, "usual": 5, "long": 9}
+CALLS = {"tiny": 4, "usual": 128, "long": 1024}
+ROUNDS = {"tiny": 1, "usual": 3, "long": 9}
 
 
 def rows(size: Size) -> Iterator[Row]:

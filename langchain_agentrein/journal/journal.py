@@ -9,14 +9,15 @@ from typing import Any, Self, TypeAlias
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from langchain_agentrein.action import TRANSITIONS, Action, Json, Reversal, SessionRecord, Status
+from langchain_agentrein.action import TRANSITIONS, Action, Json, SessionRecord, Status
 from langchain_agentrein.errors import LostRace, TransitionError
 from langchain_agentrein.journal import schema
 from langchain_agentrein.journal.chain import PATH
 from langchain_agentrein.journal.codec import digest
+from langchain_agentrein.journal.compiled import Compiled
 from langchain_agentrein.journal.ledger import refuse_closed
 from langchain_agentrein.journal.redaction import IsSecret, Redactor
-from langchain_agentrein.journal.rows import COLUMNS, facts_of, moment, new_id, now, payload_of, to_row
+from langchain_agentrein.journal.rows import COLUMNS, facts_of, moment, moved, new_id, now, payload_of, to_row
 from langchain_agentrein.journal.sealing import KeySource, Vault
 from langchain_agentrein.journal.sessions import Sessions
 from langchain_agentrein.journal.store import Store
@@ -31,11 +32,13 @@ JournalSource: TypeAlias = str | Engine
 
 _A = schema.actions.c
 
-_NEW = insert(schema.actions)
-_CHANGE = update(schema.actions).where(
-    _A.id == bindparam("known_id"),
-    _A.status == bindparam("known_status"),
-    _A.fence == bindparam("known_fence"),
+_NEW = Compiled(insert(schema.actions))
+_CHANGE = Compiled(
+    update(schema.actions).where(
+        _A.id == bindparam("known_id"),
+        _A.status == bindparam("known_status"),
+        _A.fence == bindparam("known_fence"),
+    )
 )
 _STANDING = select(_A.status, _A.fence).where(_A.id == bindparam("known_id"))
 
@@ -99,34 +102,28 @@ class Journal(Sessions):
         at = now()
         executing = action.status is Status.EXECUTING
         action_id, salt = new_id("act"), secrets.token_hex(8)
-        identity: dict[str, Any] = {
-            "id": action_id,
-            "session_id": session.id,
-            "salt": salt,
-            "digest": self.digest(salt, action.operation, action.args),
-            "created_at": moment(at),
-            "started_at": None,
-            "call_key": action.call_key or digest("", action_id),
-        }
-        payload = payload_of(
-            **{
-                name: value
-                for name in ("args", "proposed_args", "intent", "before", "approval", "error", "metadata")
-                if (value := getattr(action, name)) is not None
-            }
-        )
+        facts: dict[str, Any] = {"id": action_id, "session_id": session.id, "salt": salt}
+        facts["digest"] = self.digest(salt, action.operation, action.args)
+        facts["call_key"] = action.call_key or digest("", action_id)
+        facts |= {"created_at": moment(at), "started_at": moment(at) if executing else None}
+        kept = ("args", "proposed_args", "intent", "before", "approval", "error", "metadata")
+        payload = payload_of(**{n: value for n in kept if (value := getattr(action, n)) is not None})
         try:
             with self.store.write() as connection:
                 head = self._lock(connection, session)
                 if not late and (executing or action.status is Status.PROPOSED):
                     refuse_closed(head)
                 if executing:
-                    identity["seq"], identity["started_at"] = head["next_seq"], moment(at)
-                    identity["held_by"], identity["held_until"] = self.worker, moment(at + round(hold * 1e6))
-                    identity["fence"] = 1
-                action = action.with_(**identity)
+                    until = moment(at + round(hold * 1e6))
+                    facts |= {
+                        "seq": head["next_seq"],
+                        "held_by": self.worker,
+                        "held_until": until,
+                        "fence": 1,
+                    }
+                action = action.with_(**facts)
                 row = to_row(action)
-                connection.execute(_NEW, row)
+                _NEW.run(connection, row)
                 self._append(
                     connection,
                     head,
@@ -141,7 +138,7 @@ class Journal(Sessions):
                 )
         except IntegrityError as error:
             raise LostRace(
-                identity["call_key"], "recorded", "recorded again", "another worker came first"
+                facts["call_key"], "recorded", "recorded again", "another worker came first"
             ) from error
         return action
 
@@ -206,7 +203,7 @@ class Journal(Sessions):
                 limited=action.status not in BEGUN,
                 next_seq=next_seq,
             )
-        return _moved(action, values, payload)
+        return moved(action, values, payload)
 
     def renew(self, action_ids: Iterable[str], hold: float) -> None:
         """Hold on to actions of this worker for `hold` more seconds."""
@@ -279,7 +276,7 @@ class Journal(Sessions):
                 refuse_closed(head)
             self._compare_and_set(connection, action, note, values)
             self._append(connection, head, "note", at=at, action_id=action.id, detail={"note": note})
-        return _moved(action, values, {}).with_(paused=paused)
+        return moved(action, values, {}).with_(paused=paused)
 
     def _compare_and_set(
         self, connection: Connection, action: Action, wanted: str, values: Mapping[str, Any]
@@ -290,26 +287,11 @@ class Journal(Sessions):
             LostRace: It does not.
         """
         known = {"known_id": action.id, "known_status": str(action.status), "known_fence": action.fence}
-        moved = connection.execute(_CHANGE, {**known, **values})
-        if moved.rowcount == 1:
+        changed = _CHANGE.run(connection, {**known, **values})
+        if changed.rowcount == 1:
             return
         row = connection.execute(select(_A.status, _A.held_by).where(_A.id == action.id)).one_or_none()
         if row is None:
             raise TransitionError(action.id, "unknown", wanted, "the journal has no such action")
         why = f"held by {row.held_by}" if row.held_by else "it moved on"
         raise LostRace(action.id, row.status, wanted, why)
-
-
-def _moved(action: Action, values: Mapping[str, Any], payload: Mapping[str, Any]) -> Action:
-    """The action with what was written to its row and its payload."""
-    changed = {**values, **payload}
-    for name in ("started_at", "finished_at", "undone_at", "undo_until", "held_until"):
-        if name in changed:
-            changed[name] = moment(changed[name])
-    if "status" in changed:
-        changed |= {"status": Status(changed["status"]), "paused": False}
-    if "reversal" in changed:
-        changed["reversal"] = Reversal(changed["reversal"])
-    if "after" in payload:
-        changed["seen"] = True
-    return action.with_(**changed)

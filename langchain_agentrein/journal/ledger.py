@@ -14,6 +14,7 @@ from langchain_agentrein.errors import ConfigError, PayloadTooLarge, SessionFroz
 from langchain_agentrein.journal import schema
 from langchain_agentrein.journal.chain import GENESIS, link
 from langchain_agentrein.journal.codec import canonical, digest
+from langchain_agentrein.journal.compiled import Compiled
 from langchain_agentrein.journal.forks import after_fork
 from langchain_agentrein.journal.reader import Reader
 from langchain_agentrein.journal.rows import now
@@ -26,8 +27,9 @@ _S, _B = schema.sessions.c, schema.blobs.c
 # Built once: making a statement anew takes SQLAlchemy longer than running it.
 _HEAD = select(schema.sessions).where(_S.id == bindparam("session"))
 _LOCKED_HEAD = _HEAD.with_for_update()
-_MOVE_HEAD = update(schema.sessions).where(_S.id == bindparam("session"))
-_ENTRY, _PAYLOAD, _BLOB = insert(schema.entries), insert(schema.payloads), insert(schema.blobs)
+_MOVE_HEAD = Compiled(update(schema.sessions).where(_S.id == bindparam("session")))
+_ENTRY, _PAYLOAD = Compiled(insert(schema.entries)), Compiled(insert(schema.payloads))
+_BLOB = insert(schema.blobs)
 _HAS_BLOB = select(_B.name).where(_B.owner_id == bindparam("owner"), _B.name == bindparam("wanted"))
 
 
@@ -149,9 +151,9 @@ class Ledger(Reader):
             data = self._write_payload(connection, action_id or head["id"], n, salt, payload, limited)
             entry["payload_digest"] = digest(salt, data)
         entry["hash"] = link(head["head"], entry)
-        connection.execute(_ENTRY, entry)
+        _ENTRY.run(connection, entry)
         changes |= {"length": n, "head": entry["hash"]}
-        connection.execute(_MOVE_HEAD, {"session": head["id"], **changes})
+        _MOVE_HEAD.run(connection, {"session": head["id"], **changes})
         head |= changes
 
     def _write_payload(
@@ -168,7 +170,7 @@ class Ledger(Reader):
         if limited and size > self.max_payload:
             sizes = {name: len(self.vault.pack(value)[0]) for name, value in payload.items()}
             raise PayloadTooLarge(max(sizes, key=sizes.__getitem__), size, self.max_payload)
-        connection.execute(_PAYLOAD, {"owner_id": owner, "n": n, "salt": salt, "data": text})
+        _PAYLOAD.run(connection, {"owner_id": owner, "n": n, "salt": salt, "data": text})
         for name, data in blobs.items():
             if connection.scalar(_HAS_BLOB, {"owner": owner, "wanted": name}) is None:
                 connection.execute(_BLOB, {"owner_id": owner, "name": name, "data": data})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, select, union_all
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, select, union_all
 
 from langchain_agentrein.action import Action, Entry, Json, SessionRecord, SessionStatus, Status
 from langchain_agentrein.errors import ConfigError
@@ -24,7 +24,10 @@ CHUNK = 500
 """Owners per query, below every database's limit of parameters."""
 
 _CALLS = select(schema.actions).where(_A.call_key == bindparam("key")).order_by(_A.generation)
-_RECORDED = select(_A.id).where(_A.call_key == bindparam("key")).limit(1)
+_RECORDED = select(exists().where(_A.call_key == bindparam("key")))
+_LOOK = select(schema.sessions, _RECORDED.scalar_subquery().label("repeated")).where(
+    _S.id == bindparam("session")
+)
 _ACTION = select(schema.actions).where(_A.id == bindparam("action"))
 _EFFECTS = (
     select(_A.seq, _A.id, _A.message_id)
@@ -146,15 +149,16 @@ class Reader:
             rows = connection.execute(_UNFINISHED, wanted).all()
             lost = [row.id for row in rows if row.id not in known and row.message_id not in messages]
             found = [row for one in lost for row in connection.execute(_ACTION, {"action": one})]
-        found.sort(key=lambda row: row.started_at)
+        found.sort(key=lambda row: row.started_at or 0)
         return [to_action(row._mapping, {}) for row in found]
 
     def look(self, call_key: str, session_id: str) -> tuple[bool, SessionRecord | None]:
         """Whether a call is recorded already, and its session as `standing` has it."""
         with self.store.glance() as connection:
-            repeated = bool(call_key) and connection.scalar(_RECORDED, {"key": call_key}) is not None
-            row = connection.execute(_SESSION, {"session": session_id}).mappings().first()
-        return repeated, None if row is None else to_session(row, {})
+            row = connection.execute(_LOOK, {"session": session_id, "key": call_key}).mappings().first()
+            if row is None:  # its first call, unless the call is recorded in another one
+                return bool(connection.scalar(_RECORDED, {"key": call_key})), None
+        return bool(row["repeated"]), to_session(row, {})
 
     def standing(self, session_id: str) -> SessionRecord | None:
         """One session without its payload: neither its goal nor why it failed."""

@@ -175,6 +175,21 @@ def to_action(row: RowMapping, payload: Mapping[str, Json]) -> Action:
     )
 
 
+def moved(action: Action, values: Mapping[str, Any], payload: Mapping[str, Any]) -> Action:
+    """The action with what was written to its row and its payload."""
+    changed = {**values, **payload}
+    for name in ("started_at", "finished_at", "undone_at", "undo_until", "held_until"):
+        if name in changed:
+            changed[name] = moment(changed[name])
+    if "status" in changed:
+        changed |= {"status": Status(changed["status"]), "paused": False}
+    if "reversal" in changed:
+        changed["reversal"] = Reversal(changed["reversal"])
+    if "after" in payload:
+        changed["seen"] = True
+    return action.with_(**changed)
+
+
 def _approval(stored: Mapping[str, Any]) -> Approval:
     return Approval(**{**stored, "at": moment(stored["at"]), "expires_at": moment(stored["expires_at"])})
 
