@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, ToolRetryMiddleware
+from langchain_core.messages import RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
-from langchain_agentrein import AgentRein, OrphanedActions, ReversibleTool
+from langchain_agentrein import AgentRein, OrphanedActions, ReversibleTool, reversible
 from tests.support.agents import calls, script
 from tests.support.driving import do, opened
 from tests.support.world import Put, World
@@ -81,6 +84,51 @@ def test_what_the_thread_knows_is_no_orphan(rein: AgentRein, world: World) -> No
 
     assert agent.invoke(None, ON)["messages"][-1].text == "done"
     assert world.events("undo") == []
+
+
+class Forgetful(AgentMiddleware[Any, Any, Any]):
+    """Begins each turn with an empty conversation."""
+
+    def before_agent(self, state: Any, runtime: Any) -> dict[str, Any]:
+        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *state["messages"][-1:]]}
+
+
+def test_what_an_earlier_turn_left_open_is_known_without_its_messages(rein: AgentRein, world: World) -> None:
+    agent: Any = create_agent(
+        script(put("a"), DOWN, put("b"), "done"),
+        [ReversibleTool.of_operation(Put, world)],
+        middleware=[rein.middleware(), Forgetful()],
+        checkpointer=InMemorySaver(),
+    )
+    with pytest.raises(RuntimeError):
+        agent.invoke(GO, ON)
+
+    out = agent.invoke({"messages": "and b"}, ON)
+
+    assert "__interrupt__" not in out and out["messages"][-1].text == "done"
+
+
+def test_who_settled_a_doubt_is_on_record(rein: AgentRein) -> None:
+    @reversible(undo=lambda action: None)
+    def ring(bell: str) -> str:
+        """Ring a bell."""
+        raise TimeoutError("no answer")
+
+    agent: Any = create_agent(
+        script(calls(("ring", {"bell": "a"})), "done"),
+        [ring],
+        middleware=[
+            rein.middleware(approver=lambda config: "ana"),
+            ToolRetryMiddleware(max_retries=1, initial_delay=0.0, on_failure="error"),
+        ],
+        checkpointer=InMemorySaver(),
+    )
+    agent.invoke(GO, ON)
+
+    agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), ON)
+
+    entries = rein.journal.entries([rein.sessions()[0].id])
+    assert "ana" in [entry.detail.get("by") for entry in entries if entry.detail]
 
 
 def test_where_nobody_can_be_asked_the_run_stops(rein: AgentRein, world: World) -> None:
