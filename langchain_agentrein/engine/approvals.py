@@ -63,10 +63,7 @@ def permitted(
     decision: Decision = yield Step(call.ask, (action, assessment))
     action = yield from decide(core, action, decision)
     if action.status is Status.EXPIRED:
-        raise ApprovalRequired(
-            f"the time to answer about action {action.id} was over: call again to ask again",
-            action_id=action.id,
-        )
+        raise too_late(action)
     if action.status is not Status.APPROVED:
         raise denial(action)
     return as_approved(core, op, action), action
@@ -202,6 +199,13 @@ def lapsed(core: Core, action: Action) -> Flow[Action]:
         return action
     expired: Action = yield Step(lambda: core.journal.move(action, Status.EXPIRED))
     return expired
+
+
+def too_late(action: Action) -> ApprovalRequired:
+    """Why a call does not run whose question expired: asked anew at once, a late answer would count for it."""
+    return ApprovalRequired(
+        f"the time to answer about action {action.id} was over: call again to ask again", action_id=action.id
+    )
 
 
 def denial(action: Action) -> ActionDenied:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from langchain_agentrein.action import REFUSED, Action, Json, Reversal, SessionRecord, SessionStatus, Status
-from langchain_agentrein.engine.approvals import denial, lapsed, unhidden
+from langchain_agentrein.engine.approvals import denial, lapsed, too_late, unhidden
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile
@@ -52,7 +52,10 @@ def earlier_of(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performe
         if latest.status is Status.IN_DOUBT or (latest.status is Status.EXECUTING and not latest.paused):
             latest = yield from reconcile(core, latest, op=op, api=api)
         if latest.status in (Status.PROPOSED, Status.APPROVED):
+            asked = latest.status is Status.PROPOSED and call.ask is not None
             latest = yield from lapsed(core, latest)
+            if asked and latest.status is Status.EXPIRED:
+                raise too_late(latest)
         return _follow(core, op, latest)
 
 

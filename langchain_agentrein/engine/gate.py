@@ -21,7 +21,7 @@ class Considered:
     """A call that may not simply run.
 
     Attributes:
-        action: Its record: proposed, denied, or decided already.
+        action: Its record: proposed, denied, decided already, or expired since it was asked about.
     """
 
     action: Action
@@ -49,10 +49,14 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
     repeated, session = yield Step(core.journal.look, (call.key, call.session.id))
     known: list[Action] = yield Step(core.journal.calls, (call.key,)) if repeated else Step(list)
     latest = known[-1] if known else None
+    over = False
     if latest is not None and latest.status in (Status.PROPOSED, Status.APPROVED):
+        asked = latest.status is Status.PROPOSED
         latest = yield from lapsed(core, latest)
+        # Asked anew in the same breath, it would be answered by what was said too late.
+        over = asked and latest.status is Status.EXPIRED
     assessment: Assessment = yield Step(op.assess, (api,))
-    if latest is not None and latest.status in _DECIDED:
+    if latest is not None and (over or latest.status in _DECIDED):
         return Considered(latest, assessment)
     if latest is not None and latest.status in _RECORDED:
         return None  # it ran, or is running: the executor answers with what is recorded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig, RunnableLambda
@@ -31,6 +31,8 @@ class CompensationState(TypedDict, total=False):
     """The `seq` of the last action that was looked at: the walk goes on below it."""
     blocked: list[str]
     stopped: bool
+    attending: dict[str, Any] | None
+    """`{"id", "blocked", "stopped"}`: the action about which a person is asked, and the walk as it came to it."""
     kept: bool
     """A person said no to the whole rollback."""
     report: dict[str, Any]
@@ -53,18 +55,24 @@ def build_compensation_graph(
     builder.add_node("prepare", _node(walk.prepare))
     builder.add_node("confirm", _node(walk.confirm))
     builder.add_node("undo", _node(walk.undo))
+    builder.add_node("attend", _node(walk.attend))
     builder.add_node("finish", _node(walk.finish))
     builder.add_edge(START, "prepare")
     builder.add_edge("prepare", "confirm")
     builder.add_conditional_edges(
         "confirm", lambda state: "finish" if state.get("kept") else "undo", ["undo", "finish"]
     )
-    builder.add_conditional_edges(
-        "undo", lambda state: "finish" if state.get("below") == 0 else "undo", ["undo", "finish"]
-    )
+    builder.add_conditional_edges("undo", _next, ["undo", "attend", "finish"])
+    builder.add_conditional_edges("attend", _next, ["undo", "attend", "finish"])
     builder.add_edge("finish", END)
     graph = builder.compile(name="compensation")
     return graph.with_config({"recursion_limit": RECURSION_LIMIT})
+
+
+def _next(state: CompensationState) -> str:
+    if state.get("attending"):
+        return "attend"
+    return "finish" if state.get("below") == 0 else "undo"
 
 
 def _node(flow: Callable[[CompensationState, RunnableConfig], Flow[dict[str, Any]]]) -> Any:
@@ -89,7 +97,7 @@ class _Walk:
         asking = self.rein.on_failure == "ask" and has_checkpointer(config)
         yield from engine.freeze(self.core, scope, failure=state.get("failure"), asking=asking)
         yield from engine.drain(self.core, scope)
-        return {"below": None, "blocked": [], "stopped": False, "kept": False}
+        return {"below": None, "attending": None, "blocked": [], "stopped": False, "kept": False}
 
     def confirm(self, state: CompensationState, config: RunnableConfig) -> Flow[dict[str, Any]]:
         """Ask once for the whole plan, if anything in it reaches further than putting things back."""
@@ -119,17 +127,54 @@ class _Walk:
         return {"kept": False}
 
     def undo(self, state: CompensationState, config: RunnableConfig) -> Flow[dict[str, Any]]:
-        """Undo the next action down the stack, asking where it cannot be done without a person."""
+        """Undo the next action down the stack, as far as it can be done without a person."""
         action: Action | None = yield from engine.next_back(
             self.core, state["session_id"], state.get("below")
         )
         if action is None:
             return {"below": 0}
-        before = Progress(set(state.get("blocked") or ()), bool(state.get("stopped")))
+        before = _progress(state)
         progress = yield from self._step(action, before, state)
+        attending = None
         if has_checkpointer(config):
-            progress = yield from self._attend(action, before, progress, state, config)
-        return {"below": action.seq, "blocked": sorted(progress.blocked), "stopped": progress.stopped}
+            attending = yield from self._attending(action.id, before)
+        return {"below": action.seq, **_told(progress), "attending": attending}
+
+    def attend(self, state: CompensationState, config: RunnableConfig) -> Flow[dict[str, Any]]:
+        """Ask about the undo that needs a person, and do what they say.
+
+        A step of its own for each question: it runs again from its top when they answer, and nothing
+        may be tried before the answer is read.
+        """
+        asking = state["attending"]
+        assert asking is not None
+        before, progress = _progress(asking), _progress(state)
+        now: Action = yield Step(self.core.journal.get, (asking["id"],))
+        question = self._about_undo(now, before)
+        if question is None:  # answered before a crash, or settled elsewhere meanwhile
+            if now.status in (Status.EXECUTED, Status.COMPENSATING):
+                progress = yield from self._step(now, before, state)
+            return {**_told(progress), "attending": None}
+        [answer] = yield Step(ask_all, ([question],))
+        by = approver_of(config, _runtime(config), self.approver) or "whoever resumed the run"
+        if now.status is Status.IN_DOUBT:
+            now = yield from engine.settle(self.core, now, happened=answer["type"] == "approve", by=by)
+            if now.status is Status.FAILED:
+                return {**_told(before), "attending": None}
+        elif answer["type"] == "reject":
+            return {"attending": None}
+        if now.status is Status.CONFLICT:
+            yield from engine.compensate(self.core, now, cause=state.get("cause"), on_conflict="force")
+            progress = before
+        else:
+            progress = yield from self._step(now, before, state)
+        attending = yield from self._attending(now.id, before)
+        return {**_told(progress), "attending": attending}
+
+    def _attending(self, action_id: str, before: Progress) -> Flow[dict[str, Any] | None]:
+        """Whom to ask about next, if the undo still needs a person."""
+        now: Action = yield Step(self.core.journal.get, (action_id,))
+        return None if self._about_undo(now, before) is None else {"id": action_id, **_told(before)}
 
     def finish(self, state: CompensationState, config: RunnableConfig) -> Flow[dict[str, Any]]:
         """Record how the session ended, and report."""
@@ -143,34 +188,6 @@ class _Walk:
         progress = Progress(set(before.blocked), before.stopped)
         yield from engine.step_back(self.core, action, progress, cause=state.get("cause"))
         return progress
-
-    def _attend(
-        self,
-        action: Action,
-        before: Progress,
-        progress: Progress,
-        state: CompensationState,
-        config: RunnableConfig,
-    ) -> Flow[Progress]:
-        """While the undo needs a person, ask; what they say is done at once."""
-        while True:
-            now: Action = yield Step(self.core.journal.get, (action.id,))
-            question = self._about_undo(now, before)
-            if question is None:
-                return progress
-            [answer] = yield Step(ask_all, ([question],))
-            by = approver_of(config, _runtime(config), self.approver) or "whoever resumed the run"
-            if now.status is Status.IN_DOUBT:
-                now = yield from engine.settle(self.core, now, happened=answer["type"] == "approve", by=by)
-                if now.status is Status.FAILED:
-                    return before
-            elif answer["type"] == "reject":
-                return progress
-            elif now.status is Status.CONFLICT:
-                yield from engine.compensate(self.core, now, cause=state.get("cause"), on_conflict="force")
-                progress = before
-                continue
-            progress = yield from self._step(now, before, state)
 
     def _about_plan(self, plan: RollbackPlan, state: CompensationState, *, whole: bool) -> Question:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in plan.counts.items())
@@ -209,6 +226,14 @@ class _Walk:
         redactor = self.core.journal.redactor
         args = {"operation": action.operation, "args": redactor.mask(action.args), "action_id": action.id}
         return Question(action.id, "agentrein_undo", args, redactor.text(text), YES_NO)
+
+
+def _progress(state: Mapping[str, Any]) -> Progress:
+    return Progress(set(state.get("blocked") or ()), bool(state.get("stopped")))
+
+
+def _told(progress: Progress) -> dict[str, Any]:
+    return {"blocked": sorted(progress.blocked), "stopped": progress.stopped}
 
 
 def _runtime(config: RunnableConfig) -> Any:

@@ -12,13 +12,14 @@ from langgraph.types import Command
 from langchain_agentrein import engine
 from langchain_agentrein.action import UNDONE, SessionRecord
 from langchain_agentrein.engine import Scope
-from langchain_agentrein.errors import JournalError
-from langchain_agentrein.flow import Flow
+from langchain_agentrein.errors import JournalError, SessionFailed
+from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.graphs.ask import has_checkpointer
 from langchain_agentrein.graphs.gate import pending
 from langchain_agentrein.graphs.state import FAILURE_CHANNEL
 from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.rein import AgentRein
+from langchain_agentrein.report import RollbackReport
 
 Failure = dict[str, Any]
 """`{"type", "message", "tool", "tool_call_id", "session_id", "walked"}`"""
@@ -59,6 +60,30 @@ def freeze(
             # Without its journal nothing can be walked, and the caller must know the first error.
             raise error from unavailable
     return {session.id: failure}
+
+
+def of_model(rein: AgentRein, session: SessionRecord, error: Exception) -> Flow[None]:
+    """Roll the session back because its model failed; nothing, if it has not acted yet."""
+    scope = Scope(((yield from engine.open_session(rein.core, session)).id,))
+    if (yield Step(rein.journal.session, scope.session_ids)) is not None:
+        failure = engine.told(error)
+        yield from engine.freeze(rein.core, scope, failure=failure)
+        yield from engine.rollback(rein.core, scope, cause=cause_of(failure))
+
+
+def failed(rein: AgentRein, session_id: str, failure: Failure, *, walked: bool) -> Flow[SessionFailed]:
+    """What is raised at the end, rebuilt from the journal: the run may have been resumed elsewhere."""
+    report: RollbackReport | None = None
+    if walked:
+        report = yield from engine.report(rein.core, Scope((failure["session_id"],)))
+    undone = told(report.to_dict() if report is not None else None)
+    session_id = failure.get("session_id", session_id)
+    return SessionFailed(
+        f"session {session_id} failed: {cause_of(failure)}. {undone}",
+        session_id=session_id,
+        report=report,
+        error={"type": failure["type"], "message": failure["message"]},
+    )
 
 
 def caught(request: ToolCallRequest, failure: dict[str, Failure]) -> Command[Any]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
-from langchain.agents.middleware import ModelRequest
-from langchain.agents.middleware.types import ToolCallRequest
-from langchain_core.messages import ToolCall, ToolMessage
+from langchain.agents.middleware import ModelRequest, ModelResponse
+from langchain.agents.middleware.types import ExtendedModelResponse, ToolCallRequest
+from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph._internal._constants import PUSH
 from langgraph.types import Command
@@ -28,7 +28,7 @@ from langchain_agentrein.graphs.ask import (
 )
 from langchain_agentrein.graphs.beside import Beside
 from langchain_agentrein.graphs.gate import pending
-from langchain_agentrein.graphs.state import EDITS_CHANNEL
+from langchain_agentrein.graphs.state import EDITS_CHANNEL, OURS_CHANNEL, STACK_CHANNEL
 from langchain_agentrein.operation import Assessment
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.tool import BINDING, Binding, ReversibleTool
@@ -86,6 +86,22 @@ class Lender:
             known = form.bound(form.rein or self.rein, rationale=form.rationale or self.rationale)
             self.tools[tool.name] = known
         return known
+
+    def marked(self, response: Any, adopted: list[str]) -> Any:
+        """A model's response, with which the state learns of what our gate answers for.
+
+        Args:
+            adopted: Ids of effects that a crash cut off, and that a person chose to keep.
+        """
+        if isinstance(response, AIMessage):
+            response = ModelResponse(result=[response])
+        update: dict[str, Any] = {STACK_CHANNEL: adopted} if adopted else {}
+        if self.beside.stands:
+            calls = [call for one in response.result for call in getattr(one, "tool_calls", ())]
+            update[OURS_CHANNEL] = self.answers_for(calls)
+        if not update:
+            return response
+        return ExtendedModelResponse(model_response=response, command=Command(update=update))
 
     def answers_for(self, calls: Sequence[ToolCall]) -> list[str]:
         """The ids of the calls that our gate can ask about: those that act."""

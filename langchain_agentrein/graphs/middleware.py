@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, hook_config
-from langchain.agents.middleware.types import ExtendedModelResponse, ToolCallRequest
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain.agents.middleware.types import ToolCallRequest
+from langchain_core.messages import ToolMessage
 from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp, is_invalid_resume
 from langgraph.prebuilt.tool_node import ToolInvocationError
@@ -18,7 +18,7 @@ from langgraph.types import Command
 from langchain_agentrein import engine, identity
 from langchain_agentrein.action import SessionRecord, SessionStatus
 from langchain_agentrein.engine import Scope
-from langchain_agentrein.errors import ConfigError, InDoubt, SessionFailed
+from langchain_agentrein.errors import ConfigError, InDoubt
 from langchain_agentrein.flow import Flow, Step, arun, run
 from langchain_agentrein.graphs import doubt
 from langchain_agentrein.graphs import failure as failures
@@ -28,7 +28,7 @@ from langchain_agentrein.graphs.compensation import build_compensation_graph
 from langchain_agentrein.graphs.gate import Gate
 from langchain_agentrein.graphs.lending import InterruptMode, Lender, noticed
 from langchain_agentrein.graphs.stack import last_turn, projected
-from langchain_agentrein.graphs.state import LAST_CHANNEL, OURS_CHANNEL, STACK_CHANNEL, ReversibleState
+from langchain_agentrein.graphs.state import LAST_CHANNEL, ReversibleState
 from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.intent import MAX_CHARACTERS, Capture, capturing
 from langchain_agentrein.rein import AgentRein
@@ -83,20 +83,9 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         self.agent_id, self.tenant = agent_id, tenant
         self._capture = Capture(capture_intent, intent_limit)
         self._beside = Beside()
-        self._lender = Lender(
-            rein,
-            rationale=rationale,
-            interrupt_mode=interrupt_mode,
-            approver=approver,
-            beside=self._beside,
-        )
-        self._gate = Gate(
-            rein,
-            self._lender.tools.get,
-            approver=approver,
-            per_call=interrupt_mode == "per_call",
-            beside=self._beside,
-        )
+        whom: Any = {"approver": approver, "beside": self._beside}
+        self._lender = Lender(rein, rationale=rationale, interrupt_mode=interrupt_mode, **whom)
+        self._gate = Gate(rein, self._lender.tools.get, per_call=interrupt_mode == "per_call", **whom)
         self._compensation = build_compensation_graph(rein, approver=approver)
         self._errors: dict[str, BaseException] = {}
 
@@ -171,7 +160,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         request = self._lender.learn(request)
         adopted = run(self._orphans(request.state, request.runtime))
         try:
-            return self._with(handler(request), adopted)
+            return self._lender.marked(handler(request), adopted)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -187,7 +176,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         request = self._lender.learn(request)
         adopted = await arun(self._orphans(request.state, request.runtime))
         try:
-            return self._with(await handler(request), adopted)
+            return self._lender.marked(await handler(request), adopted)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -204,42 +193,25 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             )
         )
 
-    def _with(self, response: Any, adopted: list[str]) -> Any:
-        """Let the state know of the effects that a person chose to keep, and of the calls that our gate minds."""
-        if isinstance(response, AIMessage):
-            response = ModelResponse(result=[response])
-        update: dict[str, Any] = {STACK_CHANNEL: adopted} if adopted else {}
-        if self._beside.stands:
-            calls = [call for one in response.result for call in getattr(one, "tool_calls", ())]
-            update[OURS_CHANNEL] = self._lender.answers_for(calls)
-        if not update:
-            return response
-        return ExtendedModelResponse(model_response=response, command=Command(update=update))
-
     def _model_failed(self, state: Mapping[str, Any], error: Exception) -> Flow[None]:
         if self.on_model_failure == "rollback" and self._outer() is None:
-            live = yield from engine.open_session(self.rein.core, self._session(state).record)
-            scope = Scope((live.id,))
-            if (yield Step(self.rein.journal.session, scope.session_ids)) is not None:
-                failure = engine.told(error)
-                yield from engine.freeze(self.rein.core, scope, failure=failure)
-                yield from engine.rollback(self.rein.core, scope, cause=failures.cause_of(failure))
+            yield from failures.of_model(self.rein, self._session(state).record, error)
 
     def after_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """The gate: ask about the calls that may not simply run."""
-        with self._asking(state):
+        with self._acting(self._session(state)):
             update = run(self._gate.flow(state, get_config(), runtime, state["messages"]))
         return {**update, LAST_CHANNEL: last_turn(state["messages"])}
 
     async def aafter_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """The gate: ask about the calls that may not simply run."""
-        with self._asking(state):
+        with self._acting(self._session(state)):
             update = await arun(self._gate.flow(state, get_config(), runtime, state["messages"]))
         return {**update, LAST_CHANNEL: last_turn(state["messages"])}
 
     @contextlib.contextmanager
-    def _asking(self, state: Mapping[str, Any]) -> Iterator[None]:
-        token = CURRENT.set(self._session(state))
+    def _acting(self, session: Session) -> Iterator[None]:
+        token = CURRENT.set(session)
         try:
             with capturing(self._capture):
                 yield
@@ -290,13 +262,8 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     def _inside(self, request: ToolCallRequest) -> Iterator[None]:
         with self._lender.bound(request) as where:
             message = where.message
-            session = self._session(request.state, message.id if message is not None else None)
-            token = CURRENT.set(session)
-            try:
-                with capturing(self._capture):
-                    yield
-            finally:
-                CURRENT.reset(token)
+            with self._acting(self._session(request.state, message.id if message is not None else None)):
+                yield
 
     # -- failure -----------------------------------------------------------------------------------
 
@@ -376,14 +343,4 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         original = self._errors.pop(session.id, None)
         if self._outer() is not None and original is not None:
             raise original
-        report = None
-        if self._walks:
-            report = yield from engine.report(self.rein.core, Scope((failure["session_id"],)))
-        undone = failures.told(report.to_dict() if report is not None else None)
-        session_id = failure.get("session_id", session.id)
-        raise SessionFailed(
-            f"session {session_id} failed: {failures.cause_of(failure)}. {undone}",
-            session_id=session_id,
-            report=report,
-            error={"type": failure["type"], "message": failure["message"]},
-        ) from original
+        raise (yield from failures.failed(self.rein, session.id, failure, walked=self._walks)) from original

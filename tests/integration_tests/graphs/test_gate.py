@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,23 @@ def test_a_denied_call_is_answered_without_asking(asking: AgentRein, hotel: Hote
 
     out = agent.invoke(GO, on("1"))
 
-    assert "denied" in tool_messages(out)[0].content
+    assert "charge was denied" in tool_messages(out)[0].content, "by the gate, before any tool is reached"
+    assert hotel.log == []
+
+
+@pytest.mark.parametrize("mode", ["batched", "per_call"])
+def test_an_answer_that_comes_too_late_counts_for_nothing(tmp_path: Path, hotel: Hotel, mode: Any) -> None:
+    rein = AgentRein(f"sqlite:///{tmp_path}/late.db", rules=[ASK_VIP], approval_ttl=0.5)
+    turns = calls(("book", {"room": "vip"})), AIMessage("done")
+    agent = agent_of(rein, hotel, *turns, interrupt_mode=mode)
+    agent.invoke(GO, on("1"))
+    time.sleep(0.6)
+
+    out = agent.invoke(resume(APPROVE) if mode == "batched" else Command(resume=APPROVE), on("1"))
+
+    assert "__interrupt__" not in out
+    told = "book was expired" if mode == "batched" else "the time to answer"
+    assert told in tool_messages(out)[0].content
     assert hotel.log == []
 
 

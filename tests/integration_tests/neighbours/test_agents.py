@@ -27,6 +27,7 @@ def deep(stage: Stage, rein: AgentRein, inner: Any, *turns: Any, bound: bool = T
         "system_prompt": "Put.",
         "tools": options.pop("inner_tools", tools),
         "model": inner,
+        **options.pop("worker", {}),
     }
     return create_deep_agent(
         model=script(*turns),
@@ -117,6 +118,56 @@ def test_its_own_gate(stage: Stage) -> None:
     stage.rejected("b")
     stage.answered(agent)
     stage.next_message(agent)
+
+
+@scenario(
+    DEEP,
+    "`interrupt_on=`, inherited by a subagent",
+    Claim.ONE_EFFECT,
+    Claim.RESUMES,
+    Claim.ANSWERED,
+    lacks={
+        Claim.ASKED_ONCE: "A call of a subagent that both gate is asked about twice: its `HumanInTheLoopMiddleware` has "
+        "none of ours beside it. Give the subagent our middleware too, or leave the gating to the rules."
+    },
+)
+def test_a_gate_that_a_subagent_inherits(stage: Stage) -> None:
+    inner = script(put("a"), "put")
+    turns = turn(task("put a")), "done"
+    agent = deep(stage, stage.rein(ASK), inner, *turns, interrupt_on={"world_put": True})
+    stage.run(agent)
+    stage.resume(agent, APPROVE)
+
+    stage.resumes(stage.resume(agent, APPROVE))
+
+    stage.lacks(Claim.ASKED_ONCE, stage.asked == [("world_put", "a")] * 2)
+    stage.one_effect("a")
+    stage.answered(agent)
+
+
+@scenario(
+    DEEP,
+    "`interrupt_on=`, inherited by a subagent that has our middleware",
+    Claim.ONE_EFFECT,
+    Claim.ASKED_ONCE,
+    Claim.REJECTED,
+    Claim.RESUMES,
+    Claim.ANSWERED,
+)
+def test_a_subagent_with_our_middleware(stage: Stage) -> None:
+    rein = stage.rein(ASK)
+    inner = script(puts("a", "b"), "put")
+    extra = {"middleware": [rein.middleware()]}
+    turns = turn(task("put a and b")), "done"
+    agent = deep(stage, rein, inner, *turns, worker=extra, interrupt_on={"world_put": True})
+    stage.run(agent)
+
+    stage.resumes(stage.resume(agent, APPROVE, REJECT))
+
+    stage.asked_once("a", "b")
+    stage.one_effect("a")
+    stage.rejected("b")
+    stage.answered(agent)
 
 
 @scenario(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain.agents.middleware import AgentMiddleware, hook_config
+from langchain.agents.middleware import AgentMiddleware, ToolRetryMiddleware, hook_config
 from langchain_core.messages import AIMessage, ToolMessage
 
+from langchain_agentrein import InDoubt, reversible
 from tests.integration_tests.neighbours.matrix import Claim, scenario
 from tests.integration_tests.neighbours.stage import APPROVE, ASK, FAIL, REJECT, Stage, put, puts, turn
 
@@ -181,6 +182,23 @@ def test_a_single_call_that_jumps_over_the_gate(stage: Stage) -> None:
     stage.asked_once("a")
     stage.one_effect("a")
     stage.answered(agent)
+
+
+def test_doubts_that_share_a_task_are_not_asked_about(stage: Stage) -> None:
+    @reversible(undo=lambda action: None)
+    def ring(bell: str) -> str:
+        """Ring a bell."""
+        stage.world.log("do", bell)
+        raise TimeoutError("no answer, and it rang")
+
+    again = ToolRetryMiddleware(max_retries=1, initial_delay=0.0, on_failure="error")
+    middleware = [stage.rein().middleware(), Jumping("after_model", "tools", 0), again]
+    agent = stage.agent(middleware, turn(("ring", {"bell": "a"}), ("ring", {"bell": "b"})), tools=[ring])
+
+    with pytest.raises(InDoubt):
+        stage.run(agent)
+
+    assert stage.asked == [] and stage.world.count("do", "a") <= 1 and stage.world.count("do", "b") <= 1
 
 
 @ORDERS

@@ -349,10 +349,14 @@ def test_the_gate_lets_pass_what_may_run_and_what_ran(sqlite_url: str, world: Wo
         assert considered(rein, Blind(thing="a"), world) is None
 
 
-def test_the_gate_asks_anew_where_the_time_was_over(sqlite_url: str, world: World) -> None:
+def test_the_gate_tells_that_the_time_was_over_and_asks_anew_the_next_time(
+    sqlite_url: str, world: World
+) -> None:
     with opened(sqlite_url, world, rules=ASK, approval_ttl=0.1) as rein:
         first = considered(rein, Blind(thing="a"), world)
         time.sleep(0.15)
+        over = considered(rein, Blind(thing="a"), world)
+        assert over.action.id == first.action.id and over.action.status is Status.EXPIRED
         again = considered(rein, Blind(thing="a"), world)
         assert (first.action.generation, again.action.generation) == (1, 2)
         assert again.action.status is Status.PROPOSED

@@ -1,0 +1,157 @@
+"""Effects that a crash cut off from their messages: what is asked, and that nothing else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, ToolRetryMiddleware
+from langchain_core.messages import RemoveMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
+from langgraph.types import Command
+
+from langchain_agentrein import AgentRein, OrphanedActions, ReversibleTool, reversible
+from tests.support.agents import calls, script
+from tests.support.driving import do, opened
+from tests.support.world import Put, World
+
+ON: Any = {"configurable": {"thread_id": "1"}}
+GO: Any = {"messages": "put things"}
+DOWN = RuntimeError("no model")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "world.db")
+
+
+@pytest.fixture
+def rein(tmp_path: Path, world: World) -> Iterator[AgentRein]:
+    with opened(f"sqlite:///{tmp_path}/journal.db", world) as made:
+        yield made
+
+
+def put(thing: str) -> Any:
+    return calls(("world_put", {"thing": thing, "fields": {"n": 1}}))
+
+
+def agent_of(rein: AgentRein, world: World, *turns: Any, **options: Any) -> Any:
+    options.setdefault("checkpointer", InMemorySaver())
+    return create_agent(
+        script(*turns),
+        [ReversibleTool.of_operation(Put, world)],
+        middleware=[rein.middleware(approver=lambda config: "ana")],
+        **options,
+    )
+
+
+def orphan(rein: AgentRein, world: World) -> str:
+    """An effect of the thread's open session whose message is nowhere."""
+    [session] = rein.sessions(thread="1")
+    return do(rein, Put(thing="lost", fields={"n": 1}), world, session, key="lost", message_id="gone").id
+
+
+@pytest.mark.parametrize("answer", ["approve", "reject"])
+def test_only_the_orphan_is_rolled_back_and_only_if_a_person_says_so(
+    rein: AgentRein, world: World, answer: str
+) -> None:
+    agent = agent_of(rein, world, put("a"), put("b"), DOWN, "done", "hello")
+    with pytest.raises(RuntimeError):
+        agent.invoke(GO, ON)
+    lost = orphan(rein, world)
+
+    out = agent.invoke(None, ON)
+
+    [request] = out["__interrupt__"][0].value["action_requests"]
+    assert (request["name"], request["args"]["actions"]) == ("agentrein_orphans", [lost])
+    out = agent.invoke(Command(resume={"decisions": [{"type": answer}]}), ON)
+    assert out["messages"][-1].text == "done"
+    assert world.events("undo") == ([("undo", "lost")] if answer == "approve" else [])
+    who = [entry.detail.get("by") for entry in rein.journal.entries([rein.sessions()[0].id]) if entry.detail]
+    assert ("ana" in who) is (answer == "approve")
+    assert agent.invoke({"messages": "hi"}, ON)["messages"][-1].text == "hello", "and nobody is asked again"
+
+
+def test_what_the_thread_knows_is_no_orphan(rein: AgentRein, world: World) -> None:
+    agent = agent_of(rein, world, put("a"), DOWN, put("b"), DOWN, "done")
+    for message in (GO, None):
+        with pytest.raises(RuntimeError):
+            agent.invoke(message, ON)
+
+    assert agent.invoke(None, ON)["messages"][-1].text == "done"
+    assert world.events("undo") == []
+
+
+class Forgetful(AgentMiddleware[Any, Any, Any]):
+    """Begins each turn with an empty conversation."""
+
+    def before_agent(self, state: Any, runtime: Any) -> dict[str, Any]:
+        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *state["messages"][-1:]]}
+
+
+def test_what_an_earlier_turn_left_open_is_known_without_its_messages(rein: AgentRein, world: World) -> None:
+    agent: Any = create_agent(
+        script(put("a"), DOWN, put("b"), "done"),
+        [ReversibleTool.of_operation(Put, world)],
+        middleware=[rein.middleware(), Forgetful()],
+        checkpointer=InMemorySaver(),
+    )
+    with pytest.raises(RuntimeError):
+        agent.invoke(GO, ON)
+
+    out = agent.invoke({"messages": "and b"}, ON)
+
+    assert "__interrupt__" not in out and out["messages"][-1].text == "done"
+
+
+def test_who_settled_a_doubt_is_on_record(rein: AgentRein) -> None:
+    @reversible(undo=lambda action: None)
+    def ring(bell: str) -> str:
+        """Ring a bell."""
+        raise TimeoutError("no answer")
+
+    agent: Any = create_agent(
+        script(calls(("ring", {"bell": "a"})), "done"),
+        [ring],
+        middleware=[
+            rein.middleware(approver=lambda config: "ana"),
+            ToolRetryMiddleware(max_retries=1, initial_delay=0.0, on_failure="error"),
+        ],
+        checkpointer=InMemorySaver(),
+    )
+    agent.invoke(GO, ON)
+
+    agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), ON)
+
+    entries = rein.journal.entries([rein.sessions()[0].id])
+    assert "ana" in [entry.detail.get("by") for entry in entries if entry.detail]
+
+
+def test_where_nobody_can_be_asked_the_run_stops(rein: AgentRein, world: World) -> None:
+    first = agent_of(rein, world, put("a"), DOWN)
+    with pytest.raises(RuntimeError):
+        first.invoke(GO, ON)
+    without = agent_of(rein, world, put("b"), checkpointer=None)
+
+    with pytest.raises(OrphanedActions):
+        without.invoke(GO, ON)
+
+    assert world.events() == [("do", "a")]
+
+
+def test_an_orphan_that_cannot_be_rolled_back_stops_the_run(rein: AgentRein, world: World) -> None:
+    agent = agent_of(rein, world, put("a"), DOWN, put("b"))
+    with pytest.raises(RuntimeError):
+        agent.invoke(GO, ON)
+    orphan(rein, world)
+    agent.invoke(None, ON)
+    world.set("fail undo", 100)
+
+    with pytest.raises(OrphanedActions):
+        agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), ON)
+
+    assert world.count("do", "b") == 0

@@ -1,0 +1,132 @@
+"""The compensation subgraph, step by step: what it asks on its way down the stack, and what it does with the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command
+
+from langchain_agentrein import AgentRein, Operation, Status
+from langchain_agentrein.graphs import build_compensation_graph
+from langchain_agentrein.graphs.compensation import CompensationState
+from tests.support.driving import SESSION, do, opened
+from tests.support.world import Blind, Charge, Mail, World
+
+ON: Any = {"configurable": {"thread_id": "walk"}}
+YES, NO = ({"decisions": [{"type": answer}]} for answer in ("approve", "reject"))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "world.db")
+
+
+@pytest.fixture
+def rein(tmp_path: Path, world: World) -> Iterator[AgentRein]:
+    from langchain_agentrein import ApprovalRule
+
+    rules = [ApprovalRule("world.mail", "allow")]
+    with opened(f"sqlite:///{tmp_path}/journal.db", world, rules=rules, drain_timeout=0.2) as made:
+        yield made
+
+
+class Walked:
+    """A rollback of the session as a node of a graph that can pause."""
+
+    def __init__(self, rein: AgentRein) -> None:
+        builder = StateGraph(CompensationState)
+        walk = build_compensation_graph(rein, approver=lambda config: "ana")
+        builder.add_node("walk", walk)
+        builder.add_edge(START, "walk")
+        self.graph: Any = builder.compile(checkpointer=InMemorySaver())
+        self.asked: list[str] = []
+
+    def run(self, *answers: Any) -> Any:
+        """Roll back, answering each question; the report."""
+        out = self.graph.invoke({"session_id": SESSION, "cause": "second thoughts"}, ON)
+        for answer in answers:
+            [interrupt] = out["__interrupt__"]
+            self.asked += [one["name"] for one in interrupt.value["action_requests"]]
+            out = self.graph.invoke(Command(resume=answer), ON)
+        assert "__interrupt__" not in out
+        return out["report"]
+
+
+def lost(rein: AgentRein, world: World, op: Operation) -> None:
+    """Do it, and lose the reply: nobody can tell whether it happened."""
+    world.set("lose reply", 1)
+    with pytest.raises(TimeoutError):
+        do(rein, op, world)
+
+
+@pytest.mark.parametrize(("answer", "undone"), [(YES, ["b", "a", "a"]), (NO, ["b", "a"])])
+def test_a_person_says_whether_it_happened_and_the_walk_goes_on(
+    rein: AgentRein, world: World, answer: Any, undone: list[str]
+) -> None:
+    do(rein, Blind(thing="a"), world)
+    lost(rein, world, Blind(thing="a"))
+    do(rein, Blind(thing="b"), world)
+    walked = Walked(rein)
+
+    report = walked.run(answer)
+
+    assert walked.asked == ["agentrein_undo"]
+    assert [name for _, name in world.events("undo")] == undone
+    assert report["complete"]
+    [doubtful] = [action for action in rein.actions(session=SESSION) if action.error is not None]
+    assert doubtful.status is (Status.COMPENSATED if answer is YES else Status.FAILED)
+
+
+def test_nobody_is_asked_about_what_nothing_could_undo(rein: AgentRein, world: World) -> None:
+    do(rein, Blind(thing="a"), world)
+    lost(rein, world, Mail(thing="m"))
+
+    report = Walked(rein).run()
+
+    assert world.events("undo") == [("undo", "a")]
+    assert sorted(str(line["outcome"]) for line in report["lines"]) == ["compensated", "in_doubt"]
+
+
+@pytest.mark.parametrize("answer", [YES, NO])
+def test_the_plan_is_asked_about_once_and_the_harmless_is_done_either_way(
+    rein: AgentRein, world: World, answer: Any
+) -> None:
+    do(rein, Blind(thing="a"), world)
+    do(rein, Charge(thing="c"), world)
+    walked = Walked(rein)
+
+    walked.run(answer)
+
+    assert walked.asked == ["agentrein_rollback"]
+    assert [name for _, name in world.events("undo")] == (["c", "a"] if answer is YES else ["a"])
+    status = rein.sessions()[0].status
+    assert status == ("rolled_back" if answer is YES else "stuck")
+
+
+def test_nobody_else_walks_while_a_person_thinks_about_the_plan(rein: AgentRein, world: World) -> None:
+    do(rein, Blind(thing="a"), world)
+    do(rein, Charge(thing="c"), world)
+    walked = Walked(rein)
+    walked.graph.invoke({"session_id": SESSION, "cause": "second thoughts"}, ON)
+
+    rein.recover()
+
+    assert world.events("undo") == []
+
+
+def test_the_walk_waits_for_the_one_that_is_stuck(rein: AgentRein, world: World) -> None:
+    for thing in ("a", "b"):
+        do(rein, Blind(thing=thing), world)
+    world.set("fail undo", 3)
+    walked = Walked(rein)
+
+    report = walked.run(NO)
+
+    assert walked.asked == ["agentrein_undo"], "what lies below it waits, and is not asked about"
+    assert world.events("undo") == []
+    assert sorted(str(line["outcome"]) for line in report["lines"]) == ["executed", "stuck"]
