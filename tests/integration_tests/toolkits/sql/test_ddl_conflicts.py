@@ -50,7 +50,7 @@ CASES: list[tuple[str, list[str], str]] = [
     (ADD, ["ALTER TABLE orders DROP COLUMN flag", "ALTER TABLE orders ADD COLUMN flag text"], "orders"),
     ("DROP TABLE log", ["CREATE TABLE log (line text)"], "log"),
     ("DROP TABLE log", ["CREATE VIEW log AS SELECT 1 AS line"], "log"),
-    ("DROP TABLE invoices", ["DELETE FROM orders WHERE id = 4"], "stands in the way"),
+    ("DROP TABLE invoices", ["DELETE FROM orders WHERE id = 4"], "stands in the way|not there"),
     ("ALTER TABLE log RENAME TO lines", ["CREATE TABLE log (other integer)"], "log"),
     (
         "ALTER TABLE log RENAME TO lines",

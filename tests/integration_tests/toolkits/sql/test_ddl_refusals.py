@@ -202,7 +202,7 @@ def test_what_the_rehearsal_does_not_bring_back_is_refused(
         monkeypatch.setattr(kind, "plan", lambda *_: catalogue.Plan())
     before = dump(shop)
     for statement in ("CREATE TABLE t (x integer)", "DROP TABLE log", "ALTER TABLE log ADD COLUMN x integer"):
-        with pytest.raises(NotDone, match="would not bring back|could not be undone"):
+        with pytest.raises(NotDone, match=r"would not bring back|could not be undone"):
             run(shop, statement)
         assert dump(shop) == before
 
