@@ -12,8 +12,7 @@ from langchain_agentrein import AgentRein, ApprovalRule
 from langchain_agentrein.toolkits import SQLToolkit
 
 GROUP = "SQL: one UPDATE"
-ROWS = {"tiny": 100, "usual": 50_000, "long": 50_000}
-"""To be raised to 100,000 when `sql.execute` takes as many: today it refuses more than 50,000."""
+ROWS = {"tiny": 100, "usual": 100_000, "long": 100_000}
 ROUNDS = {"tiny": 1, "usual": 2, "long": 5}
 STATEMENT = "UPDATE leads SET status = 'archived', score = score + 1 WHERE year < 2020"
 

@@ -132,7 +132,6 @@ class Operation(BaseModel):
     """After a conflict `undo` can restore just `action.undo_fields`."""
     repeatable: ClassVar[bool] = False
     """`undo` may run again after a crash in its middle, without doing harm."""
-
     needs_client: ClassVar[bool] = True
     """It acts through a connector's client; without, `api` is `None`."""
 
@@ -243,7 +242,7 @@ class Operation(BaseModel):
 
     @property
     def connector(self) -> str:
-        """The first part of the name: the key under which clients are looked up."""
+        """The first part of the name, under which clients are looked up."""
         return self.name.partition(".")[0]
 
     @property

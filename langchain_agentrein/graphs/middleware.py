@@ -17,7 +17,6 @@ from langgraph.types import Command
 
 from langchain_agentrein import engine, identity
 from langchain_agentrein.action import SessionRecord, SessionStatus
-from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import ConfigError, InDoubt
 from langchain_agentrein.flow import Flow, Step, arun, run
 from langchain_agentrein.graphs import doubt
