@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -58,11 +58,25 @@ def capture(
     Raises:
         NotDone: They cannot run, or cannot be captured exactly. Nothing changed.
     """
+    return hold(
+        database,
+        database.begin,
+        lambda connection: record(database, connection, statements, parameters, most),
+    )
+
+
+def hold(database: Database, begin: Callable[[], Connection], recorded: Callable[[Connection], Json]) -> Held:
+    """A transaction that is left open once `recorded` made its snapshot; begun anew while others are in the way.
+
+    Raises:
+        NotDone: The database refused something. Nothing changed.
+        Throttled: Other transactions stood in the way. Nothing changed.
+    """
     for attempt in range(database.tries):
         connection: Connection | None = None
         try:
-            connection = database.begin()
-            return Held(connection, record(database, connection, statements, parameters, most))
+            connection = begin()
+            return Held(connection, recorded(connection))
         except BaseException as error:
             if connection is not None:
                 database.end(connection)

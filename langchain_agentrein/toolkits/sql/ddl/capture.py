@@ -17,15 +17,12 @@ The snapshot that comes of it:
 
 from __future__ import annotations
 
-import time
-
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from langchain_agentrein.action import Json
-from langchain_agentrein.errors import AgentReinError, NotDone, Throttled
+from langchain_agentrein.errors import AgentReinError, NotDone
 from langchain_agentrein.toolkits.sql.binding import bind
-from langchain_agentrein.toolkits.sql.capture import PAUSE, Held, reason
+from langchain_agentrein.toolkits.sql.capture import Held, hold, reason
 from langchain_agentrein.toolkits.sql.database import Database
 from langchain_agentrein.toolkits.sql.ddl import data, images, values
 from langchain_agentrein.toolkits.sql.ddl.catalogue import Catalogue, Lost, Schema, begin, catalogue_of
@@ -46,25 +43,11 @@ def capture(database: Database, sql: str, most: int) -> Held:
         Throttled: Other transactions stood in the way. Nothing changed.
     """
     ddl = parse(sql, database.dialect)
-    for attempt in range(database.tries):
-        connection: Connection | None = None
-        try:
-            connection = begin(database)
-            catalogue = catalogue_of(database, connection)
-            return Held(connection, _Capture(catalogue, ddl, most).run())
-        except BaseException as error:
-            if connection is not None:
-                database.end(connection)
-            if not isinstance(error, SQLAlchemyError):
-                raise
-            if not database.transient(error):
-                raise NotDone(f"the statement failed, nothing changed: {reason(error)}") from error
-            if attempt == database.tries - 1:
-                raise Throttled(
-                    f"another transaction is in the way, nothing changed: {reason(error)}"
-                ) from error
-        time.sleep(PAUSE * 2**attempt)
-    raise AssertionError("unreachable")
+    return hold(
+        database,
+        lambda: begin(database),
+        lambda connection: _Capture(catalogue_of(database, connection), ddl, most).run(),
+    )
 
 
 def no_such(ddl: Ddl) -> NotDone:
