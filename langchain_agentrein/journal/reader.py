@@ -47,7 +47,7 @@ _HAPPENED = (
 # Two halves, so that an index finds the present session's new effects without passing its old ones.
 _UNFINISHED = union_all(
     _HAPPENED.where(_A.session_id == bindparam("session"), _A.seq > bindparam("after")),
-    _HAPPENED.where(_A.session_id != bindparam("session")),
+    _HAPPENED.where(_S.id != bindparam("session")),
 )
 _SESSION = select(schema.sessions).where(_S.id == bindparam("session"))
 _PAYLOADS = (
