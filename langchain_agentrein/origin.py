@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,17 @@ def importable(module: str) -> str:
     `./agent.py` as `__agent`. If the file can also be reached by `sys.path`, that is its name.
     """
     file = getattr(sys.modules.get(module), "__file__", None)
-    return module if file is None else _by_path(module, file)
+    return module if file is None or _stands_where_it_says(module, file) else _by_path(module, file)
+
+
+def _stands_where_it_says(module: str, file: str) -> bool:
+    """Whether the file lies where its name is looked for: told by its path, since an event loop may wait."""
+    path = os.path.join(*module.split("."))
+    roots = {os.path.abspath(entry) for entry in sys.path}
+    return any(
+        file.endswith(end) and os.path.abspath(file.removesuffix(end)) in roots
+        for end in (f"{os.sep}{path}.py", f"{os.sep}{os.path.join(path, '__init__.py')}")
+    )
 
 
 @functools.cache
