@@ -7,6 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+_HERE = os.getcwd()
+"""Where relative entries of `sys.path` begin."""
+
 
 def importable(module: str) -> str:
     """The name by which another process imports a module that is loaded here.
@@ -21,9 +24,9 @@ def importable(module: str) -> str:
 def _stands_where_it_says(module: str, file: str) -> bool:
     """Whether the file lies where its name is looked for: told by its path, since an event loop may wait."""
     path = os.path.join(*module.split("."))
-    roots = {os.path.abspath(entry) for entry in sys.path}
+    roots = {os.path.normpath(os.path.join(_HERE, entry)) for entry in sys.path}
     return any(
-        file.endswith(end) and os.path.abspath(file.removesuffix(end)) in roots
+        file.endswith(end) and os.path.normpath(file.removesuffix(end)) in roots
         for end in (f"{os.sep}{path}.py", f"{os.sep}{os.path.join(path, '__init__.py')}")
     )
 
