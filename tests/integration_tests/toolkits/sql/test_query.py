@@ -108,3 +108,57 @@ def test_the_users_engine_is_left_as_it_was(sqlite: Engine) -> None:
     assert sqlite.get_execution_options() == {}
     with sqlite.connect() as connection:
         assert connection.execute(text("PRAGMA query_only")).scalar() == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT id FROM orders ORDER BY (id + customer_id) % 3, (id)",
+        "SELECT customer_id FROM orders GROUP BY (customer_id) ORDER BY(1)",
+        "SELECT sum(total) OVER (PARTITION BY (customer_id) ORDER BY (id)) FROM orders",
+    ],
+)
+def test_a_parenthesis_after_two_words_calls_nothing(shop: Engine, statement: str) -> None:
+    assert query(shop, statement)["rows"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT count(*) FROM orders TABLESAMPLE BERNOULLI (100)",
+        "SELECT count(*) FROM orders TABLESAMPLE SYSTEM (100)",
+        "SELECT id FROM ONLY orders ORDER BY id FETCH FIRST (1) ROWS ONLY",
+        "SELECT (date '2012-01-01', date '2012-02-01') OVERLAPS (date '2012-01-15', interval '1 day')",
+    ],
+)
+def test_words_of_postgres_call_nothing(postgres: Engine, statement: str) -> None:
+    script(postgres, "CREATE TABLE orders (id integer)", "INSERT INTO orders VALUES (1), (2)")
+    assert query(postgres, statement)["rows"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        '"order by"(1)',
+        '"group by"(1)',
+        "system(5)",
+        "bernoulli(5)",
+        "first(1)",
+        "query_to_xml('DELETE FROM orders', true, true, '')",
+        "ts_stat('DELETE FROM orders')",
+        "ts_rewrite('a'::tsquery, 'SELECT t, s FROM aliases')",
+        "set_config('a.b', 'c', false)",
+        "setseed(0.5)",
+        "pg_sleep(1)",
+        "pg_advisory_lock(1)",
+        "lo_import('/etc/passwd')",
+        "dblink('', 'DELETE FROM orders')",
+        "setval('s', 1)",
+        "nextval('s')",
+        "pg_terminate_backend(1)",
+        "txid_current()",
+    ],
+)
+def test_what_may_do_something_is_refused(postgres: Engine, call: str) -> None:
+    with pytest.raises(NotDone, match="harmless"):
+        query(postgres, f"SELECT {call}")

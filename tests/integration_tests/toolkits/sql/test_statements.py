@@ -56,6 +56,8 @@ SQLITE = {
 POSTGRES = {
     "merge": "MERGE INTO towns t USING (VALUES (1, 'A'), (9, 'Z')) AS v (zip, name) ON t.zip = v.zip "
     "WHEN MATCHED THEN UPDATE SET name = v.name WHEN NOT MATCHED THEN INSERT VALUES (v.zip, v.name)",
+    "merge that names columns": "MERGE INTO towns t USING (VALUES (9, 'Z')) AS v (zip, name) ON t.zip = v.zip "
+    "WHEN NOT MATCHED THEN INSERT (zip, name) VALUES (v.zip, v.name)",
     "merge that deletes": "MERGE INTO shipments s USING orders o ON s.order_id = o.id WHEN MATCHED THEN DELETE",
     "writing CTE": "WITH gone AS (DELETE FROM shipments RETURNING code) INSERT INTO log SELECT code FROM gone",
     "writing CTE under a query": "WITH gone AS (DELETE FROM shipments RETURNING *) SELECT * FROM gone",

@@ -202,3 +202,13 @@ def test_touches_names_tables_without_a_database() -> None:
     assert op.touches() == {"sql:orders", "sql:old"}
     assert SqlExecute(statement="UPDATE OR REPLACE 'x").touches() == {"sql"}
     assert tables_in("WITH q AS (SELECT 1 FROM r) DELETE FROM t USING q") == {"r", "t"}
+
+
+@pytest.mark.parametrize("then", ["insert(1) END", "insert (a) END", '"insert" (a) VALUES (1)'])
+def test_insert_before_a_parenthesis_is_a_call_unless_values_follow(then: str) -> None:
+    with pytest.raises(NotDone, match="harmless"):
+        parse(f"MERGE INTO t USING s ON CASE WHEN a THEN {then}", "postgres")
+    parse(
+        "MERGE INTO t USING s ON t.a = s.a WHEN NOT MATCHED THEN INSERT (a, b) VALUES (s.a, lower(s.b))",
+        "postgres",
+    )
