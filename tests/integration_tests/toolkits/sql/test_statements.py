@@ -214,3 +214,17 @@ def without_log(before: dict[str, list[str]], shop: Engine) -> None:
             assert [line for line in now[name] if '"log"' not in line] == [
                 line for line in was if '"log"' not in line
             ]
+
+
+def test_a_column_of_a_table_without_a_key_comes_back(sqlite: Engine) -> None:
+    script(
+        sqlite,
+        "CREATE TABLE k (a text, n integer)",
+        "INSERT INTO k VALUES ('x', 1), ('x', 1), (NULL, NULL), ('y', 2), ('z', 9)",
+        "DELETE FROM k WHERE n = 2",
+    )
+    before = photograph(sqlite)
+    action = run(sqlite, "ALTER TABLE k DROP COLUMN n")
+    assert photograph(sqlite) != before
+    assert undo(sqlite, action) == []
+    assert photograph(sqlite) == before
