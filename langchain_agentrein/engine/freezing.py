@@ -36,6 +36,7 @@ def freeze(
     """Refuse new actions of the sessions from now on, and let their approvals lapse.
 
     Args:
+        failure: Why. The first one stands: what fails after it fails for the freeze.
         asking: A person is asked first: no other process may start the walk.
     """
     for session_id in scope.session_ids:
@@ -43,10 +44,12 @@ def freeze(
         if known is None:
             continue
         kept = scope.stored(_before(known), asking=asking)
+        new_failure = None if _failing(known) else failure
         if _whole_under_way(known) and not scope.whole:
             kept = known.scope  # the greater rollback is not forgotten over the smaller one
-        if known.status is not SessionStatus.ROLLING_BACK or known.scope != kept or by or reason or failure:
-            changes = {"by": by, "failure": failure, "reason": reason, "scope": kept}
+        frozen = known.status is SessionStatus.ROLLING_BACK and known.scope == kept
+        if not frozen or by or reason or new_failure:
+            changes = {"by": by, "failure": new_failure, "reason": reason, "scope": kept}
             yield Step(
                 lambda one=session_id, new=changes: core.journal.set_session(
                     one, SessionStatus.ROLLING_BACK, **new
@@ -120,6 +123,10 @@ def _before(session: SessionRecord) -> SessionStatus:
     if session.status is SessionStatus.ROLLING_BACK and session.scope:
         return SessionStatus(session.scope["was"])
     return session.status
+
+
+def _failing(session: SessionRecord) -> bool:
+    return session.status is SessionStatus.ROLLING_BACK and session.failure is not None
 
 
 def _whole_under_way(session: SessionRecord) -> bool:

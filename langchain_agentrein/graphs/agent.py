@@ -160,8 +160,16 @@ def _freeze(rein: AgentRein, state: Any, error: NodeError, config: RunnableConfi
         known, session = bool(opened), (opened[0] if opened else session)
     if known:
         yield from engine.freeze(rein.core, Scope((session.id,)), failure=failure)
-    cause = f"node `{error.node}` failed with {failure['type']}: {failure['message']}"
+        failure = yield from _first(rein, session.id, failure)
+    cause = f"node `{failure['node']}` failed with {failure['type']}: {failure['message']}"
     return {"session_id": session.id, "cause": cause, "failure": failure, "known": known}
+
+
+def _first(rein: AgentRein, session_id: str, failure: dict[str, Any]) -> Flow[dict[str, Any]]:
+    """The failure that froze the session: a sibling that met the freeze is no cause of anything."""
+    frozen: SessionRecord = yield Step(rein.journal.session, (session_id,))
+    recorded = frozen.failure
+    return recorded if isinstance(recorded, dict) and "node" in recorded else failure
 
 
 def _told(error: BaseException | str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, TypedDict
 
 import pytest
@@ -16,6 +17,7 @@ from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command, Send, interrupt
 
 from langchain_agentrein import AgentRein, ConfigError, SessionFailed, reversible
+from langchain_agentrein.action import SessionStatus
 from langchain_agentrein.graphs import add_compensation, build_compensation_graph
 from tests.support.agents import Hotel, calls, script
 
@@ -146,6 +148,38 @@ def test_a_fan_out_by_send(rein: AgentRein, hotel: Hotel) -> None:
         graph.invoke(GO, on("1"))
 
     assert hotel.rooms == []
+
+
+def test_a_sibling_that_meets_the_freeze_is_not_the_cause(rein: AgentRein, hotel: Hotel) -> None:
+    [book] = rein.tools(hotel.book)
+    handled: list[str] = []
+
+    def first(state: Any) -> None:
+        book.invoke({"room": "1"})
+        raise KeyError("no such thing")
+
+    def meets_the_freeze(state: Any) -> None:
+        while [one.status for one in rein.sessions()] != [SessionStatus.ROLLING_BACK]:
+            time.sleep(0.01)
+        book.invoke({"room": "2"})
+
+    def handler(state: Counter, error: NodeError) -> dict[str, Any]:
+        handled.append(f"{error.node}: {error.error}")
+        return {}
+
+    builder = StateGraph(Counter)
+    builder.add_node("first", first)
+    builder.add_node("meets_the_freeze", meets_the_freeze)
+    builder.add_edge(START, "first")
+    builder.add_edge(START, "meets_the_freeze")
+    builder.set_node_defaults(error_handler=handler)
+    graph = add_compensation(builder, rein=rein, chain=True).compile(checkpointer=InMemorySaver())
+
+    graph.invoke({"n": 1}, on("1"))
+
+    assert hotel.log == ["book 1", "cancel 1"]
+    assert handled == ["first: node `first` failed with KeyError: 'no such thing'"] * 2
+    assert [one.failure["type"] for one in rein.sessions()] == ["KeyError"]
 
 
 def test_an_interrupt_after_the_effect_runs_it_once(rein: AgentRein, hotel: Hotel) -> None:
