@@ -17,7 +17,7 @@ demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; of
 	@if [ -t 0 ]; then $(BIN)/agentrein demo; else $(BIN)/agentrein demo --yes; fi
 
 test: $(VENV)/.test  ## Run every test; a PostgreSQL comes along
-	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-120} $(BIN)/python -m pytest $(ARGS)
+	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-240} $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 serve: $(VENV)/.test  ## Serve the demo's agent with LangGraph's own server, on 127.0.0.1:2024
 	$(BIN)/langgraph dev --no-browser --no-reload --host 127.0.0.1 $(ARGS)

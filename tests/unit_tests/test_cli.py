@@ -289,9 +289,12 @@ def test_a_conflict_is_left_to_a_person_unless_it_is_skipped(world: World) -> No
     assert not (world.work / "a.txt").exists()
 
 
-def test_without_a_client_the_plan_says_which_is_missing(world: World) -> None:
+def test_without_a_client_the_plan_says_which_is_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     result = world("plan", "--thread", "desk", client=False)
-    assert "--client files=DIR" in result.stdout.replace("\n", " ")
+    assert "--client files=DIR" in result.stdout
     assert "cannot" in result.stdout
 
 
@@ -521,6 +524,7 @@ def test_recover_settles_what_a_dead_process_left(world: World) -> None:
 
 def test_the_doctor_looks_at_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AGENTREIN_SEAL_KEY", raising=False)
+    monkeypatch.setenv("COLUMNS", "300")
     result = world("doctor")
     assert result.exit_code == 0, result.output
     assert "schema version 1" in result.stdout

@@ -34,7 +34,11 @@ def everything_in(directory: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(directory.glob("journal.db*")))
 
 
-@pytest.mark.parametrize("seal", [KEY, KEY.encode(), lambda: KEY, f"{Fernet.generate_key().decode()},{KEY}"])
+@pytest.mark.parametrize(
+    "seal",
+    [KEY, KEY.encode(), lambda: KEY, f"{Fernet.generate_key().decode()},{KEY}"],
+    ids=["text", "bytes", "callable", "with a newer one"],
+)
 @pytest.mark.parametrize("value", ARGUMENTS)
 def test_a_sealed_secret_comes_back_and_lies_nowhere_in_plain(
     sqlite_url: str, world: World, tmp_path: Path, value: Any, seal: Any
