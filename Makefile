@@ -8,7 +8,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test serve-test matrix bench lint format type build lock clean
+.PHONY: help demo serve test serve-test matrix operations bench lint format type build lock clean
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,7 +16,7 @@ help:  ## Show the verbs
 demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; offline
 	@if [ -t 0 ]; then $(BIN)/agentrein demo; else $(BIN)/agentrein demo --yes; fi
 
-test: $(VENV)/.test  ## Run every test; a PostgreSQL comes along
+test: $(VENV)/.emulators  ## Run every test; a PostgreSQL comes along
 	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-240} $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 serve: $(VENV)/.test  ## Serve the demo's agent with LangGraph's own server, on 127.0.0.1:2024
@@ -30,6 +30,9 @@ bench: $(VENV)/.bench  ## Measure what it costs, beside its neighbours, and keep
 
 matrix: $(VENV)/.test  ## Renew the table of docs/compatibility.md from the tests that it tells of
 	$(BIN)/python -m tests.integration_tests.neighbours.matrix
+
+operations: $(VENV)/.test  ## Renew the table of docs/github.md from the operations
+	$(BIN)/python -m tests.integration_tests.toolkits.github.table
 
 lint: $(VENV)/.dev  ## Check style, and that imports point one way
 	$(BIN)/ruff check
@@ -77,6 +80,13 @@ $(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/.made
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.made
 	$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.package
+
+# The vendors' emulators, by the npm that the Node from PyPI brings.
+$(VENV)/.emulators: tests/emulators/package-lock.json $(VENV)/.test
+	mkdir -p $(VENV)/emulators
+	cp tests/emulators/package.json tests/emulators/package-lock.json $(VENV)/emulators
+	$(BIN)/python -m tests.emulators $(VENV)/emulators
+	@touch $@
 
 # The neighbours in a folder of their own, which nothing else sees: one of them brings a pytest plugin along.
 $(VENV)/.bench: benchmarks/requirements.txt $(VENV)/.test

@@ -1,0 +1,34 @@
+"""Labels that come to be because an issue was given them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from langchain_agentrein.toolkits.github.hub import Hub
+
+
+def undefined(hub: Hub, repo: str, names: Iterable[str]) -> list[str]:
+    """The labels that the repository does not have yet."""
+    return [name for name in names if hub.find(f"/repos/{repo}/labels/{quote(name, safe='')}") is None]
+
+
+def forget(hub: Hub, repo: str, names: Iterable[str], *, but: int | None = None) -> Sequence[str]:
+    """Delete labels that came along, unless somebody uses them by now.
+
+    Args:
+        but: The issue that may still carry them.
+    Returns:
+        The residue.
+    """
+    kept = []
+    for name in names:
+        path = f"/repos/{repo}/labels/{quote(name, safe='')}"
+        if hub.find(path) is None:
+            continue
+        carried = hub.pages(f"/repos/{repo}/issues", state="all", labels=name)
+        if others := [issue["number"] for issue in carried if issue["number"] != but]:
+            kept.append(f"the label {name!r} stays: #{others[0]} has it by now")
+        else:
+            hub.send("DELETE", path)
+    return kept

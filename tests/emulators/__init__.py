@@ -1,0 +1,1 @@
+"""The emulators that the tests of the vendors' toolkits speak with: `package.json` pins them."""

@@ -1,0 +1,306 @@
+"""What goes wrong between us and GitHub: each with a clear outcome, and never done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from github import Auth, Github
+
+from langchain_agentrein import Action, AgentRein, ApprovalRule, NotDone, Session, Status
+from langchain_agentrein.engine import Call
+from langchain_agentrein.flow import run
+from langchain_agentrein.operation import Operation
+from langchain_agentrein.toolkits import GitHubToolkit
+from langchain_agentrein.toolkits.github import Hub, comments, issue_labels, issues, labels, milestones
+from tests.integration_tests.toolkits.github.world import Shop
+from tests.support.fault_proxy import Fault, Proxy, proxied
+
+TOKEN = "bot-0"
+
+
+def title(shop: Shop) -> Operation:
+    return issues.UpdateIssue(repo=shop.repo, number=shop.issue("Old"), title="New")
+
+
+def lock(shop: Shop) -> Operation:
+    return issues.LockIssue(repo=shop.repo, number=shop.issue("Heated"))
+
+
+def unlock(shop: Shop) -> Operation:
+    number = shop.issue("Cold")
+    shop.hub.send("PUT", shop.at("issues", number, "lock"), {})
+    return issues.UnlockIssue(repo=shop.repo, number=number)
+
+
+def comment(shop: Shop) -> Operation:
+    return comments.CreateComment(repo=shop.repo, number=shop.issue("Talk"), body="hello")
+
+
+def edited(shop: Shop) -> Operation:
+    return comments.UpdateComment(repo=shop.repo, comment_id=shop.comment(shop.issue("Talk"), "a"), body="b")
+
+
+def deleted(shop: Shop) -> Operation:
+    return comments.DeleteComment(repo=shop.repo, comment_id=shop.comment(shop.issue("Talk"), "a"))
+
+
+def labelled(shop: Shop) -> Operation:
+    return issue_labels.AddLabels(repo=shop.repo, number=shop.issue("One"), labels=["made now"])
+
+
+def unlabelled(shop: Shop) -> Operation:
+    shop.label("bug")
+    number = shop.issue("One", labels=["bug"])
+    return issue_labels.RemoveLabels(repo=shop.repo, number=number, labels=["bug"])
+
+
+def relabelled(shop: Shop) -> Operation:
+    return issue_labels.SetLabels(repo=shop.repo, number=shop.issue("One"), labels=["made now"])
+
+
+def label(shop: Shop) -> Operation:
+    return labels.CreateLabel(repo=shop.repo, label="new")
+
+
+def renamed(shop: Shop) -> Operation:
+    shop.label("bug")
+    return labels.UpdateLabel(repo=shop.repo, label="bug", new_name="defect")
+
+
+def dropped(shop: Shop) -> Operation:
+    shop.label("bug")
+    return labels.DeleteLabel(repo=shop.repo, label="bug")
+
+
+def milestone(shop: Shop) -> Operation:
+    return milestones.CreateMilestone(repo=shop.repo, title="3.0")
+
+
+def moved(shop: Shop) -> Operation:
+    number = shop.milestone("1.0")
+    return milestones.UpdateMilestone(repo=shop.repo, number=number, state="closed")
+
+
+def abandoned(shop: Shop) -> Operation:
+    return milestones.DeleteMilestone(repo=shop.repo, number=shop.milestone("1.0"))
+
+
+def created(shop: Shop) -> Operation:
+    return issues.CreateIssue(repo=shop.repo, title="Broken", labels=["made now"])
+
+
+OPERATIONS: list[Callable[[Shop], Operation]] = [
+    created,
+    title,
+    lock,
+    unlock,
+    comment,
+    edited,
+    deleted,
+    labelled,
+    unlabelled,
+    relabelled,
+    label,
+    renamed,
+    dropped,
+    milestone,
+    moved,
+    abandoned,
+]
+
+
+@pytest.fixture
+def proxy(github: str) -> Iterator[Proxy]:
+    with proxied(github) as running:
+        yield running
+
+
+@pytest.fixture
+def through(proxy: Proxy) -> Hub:
+    """The agent's hub, through the proxy, on a client as PyGithub makes it: one that repeats what failed."""
+    client = Github(
+        base_url=proxy.url, auth=Auth.Token(TOKEN), seconds_between_writes=0, seconds_between_requests=0
+    )
+    return Hub(client, settles=0.0)
+
+
+@pytest.fixture
+def rein(tmp_path: Path, through: Hub) -> Iterator[AgentRein]:
+    allowed = [ApprovalRule(operation.name, "allow") for operation in GitHubToolkit.operations]
+    with AgentRein(
+        f"sqlite:///{tmp_path}/journal.db", rules=allowed, backoff=0.01, clients={"github": through}
+    ) as rein:
+        yield rein
+
+
+def call(rein: AgentRein, operation: Operation, hub: Hub) -> Session:
+    """Do it; the session that it was done in."""
+    session = rein.session(intent="faults")
+    run(rein.perform(operation, hub, Call(session=session.record)))
+    return session
+
+
+def back(rein: AgentRein, session: Session) -> Action:
+    """Roll back, far-reaching undos approved; the one action."""
+    rein.rollback(session=session.id, approve=rein.plan(session=session.id), by="ana")
+    [action] = session.actions()
+    return action
+
+
+@pytest.mark.parametrize("make", OPERATIONS)
+def test_a_lost_reply_is_settled_and_nothing_is_done_twice(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    operation = make(shop)
+    before = shop.state()
+    proxy.fault = Fault("swallow")
+
+    session = call(rein, operation, through)
+
+    [action] = session.actions()
+    assert action.status is Status.EXECUTED
+    assert len(proxy.writes) == len(proxy.offered) == 1, "by itself, PyGithub repeats a POST"
+    assert shop.state() != before
+    action = back(rein, session)
+    assert action.status in (Status.RESTORED, Status.COMPENSATED), action.undo.error
+
+
+@pytest.mark.parametrize("make", OPERATIONS)
+def test_what_never_arrived_did_not_happen(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    operation = make(shop)
+    before = shop.state()
+    proxy.fault = Fault("cut")
+
+    session = rein.session(intent="faults")
+    with pytest.raises(requests.ConnectionError):
+        run(rein.perform(operation, through, Call(session=session.record)))
+
+    [action] = session.actions()
+    assert action.status is Status.FAILED
+    assert (shop.state(), proxy.writes) == (before, [])
+
+
+@pytest.mark.parametrize("make", OPERATIONS)
+def test_an_undo_whose_reply_is_lost_is_done_once(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    operation = make(shop)
+    session = call(rein, operation, through)
+    proxy.writes.clear()
+    proxy.fault = Fault("swallow")
+
+    action = back(rein, session)
+
+    assert action.status in (Status.RESTORED, Status.COMPENSATED), action.undo.error
+    assert len(proxy.writes) == len(set(proxy.writes)), "each request once"
+
+
+def test_without_markers_a_lost_create_goes_to_a_person(shop: Shop, proxy: Proxy, rein: AgentRein) -> None:
+    client = Github(base_url=proxy.url, auth=Auth.Token(TOKEN), seconds_between_writes=0)
+    plain = Hub(client, markers=False, settles=0.0)
+    proxy.fault = Fault("swallow")
+    session = rein.session(intent="faults")
+
+    with pytest.raises(requests.ConnectionError):
+        run(rein.perform(created(shop), plain, Call(session=session.record)))
+
+    [action] = session.actions()
+    assert action.status is Status.IN_DOUBT
+    assert "without markers" in action.error["unsettled"]
+    [issue] = shop.state()["issues"].values()
+    assert issue["body"] == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [(429, {"Retry-After": "0"}), (403, {"Retry-After": "0"}), (403, {"X-RateLimit-Remaining": "0"})],
+)
+def test_when_asked_to_wait_it_waits_and_goes_on(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, status: int, headers: dict[str, str]
+) -> None:
+    limits = {"X-RateLimit-Reset": "1"} if "X-RateLimit-Remaining" in headers else {}
+    proxy.fault = Fault("answer", status, {**headers, **limits}, "secondary rate limit", times=2)
+
+    session = call(rein, title(shop), through)
+
+    [action] = session.actions()
+    assert action.status is Status.EXECUTED
+    assert (len(proxy.offered), len(proxy.writes)) == (3, 1)
+
+
+def test_a_server_error_after_the_effect_is_no_failure(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein
+) -> None:
+    proxy.fault = Fault("answer after", 502)
+    [action] = call(rein, comment(shop), through).actions()
+    assert action.status is Status.EXECUTED
+    assert len(proxy.writes) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 410, 422])
+def test_what_github_refuses_was_not_done(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, status: int
+) -> None:
+    proxy.fault = Fault("answer", status, message="no")
+    session = rein.session(intent="faults")
+    with pytest.raises(NotDone, match="no"):
+        run(rein.perform(title(shop), through, Call(session=session.record)))
+    [action] = session.actions()
+    assert action.status is Status.FAILED
+    assert TOKEN not in str(action)
+
+
+def test_a_permission_that_is_revoked_in_the_middle_of_a_rollback(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein
+) -> None:
+    session = call(rein, title(shop), through)
+    proxy.fault = Fault("answer", 403, message="Resource not accessible", times=100)
+
+    action = back(rein, session)
+    assert action.status is Status.STUCK
+    assert "Resource not accessible" in (action.undo.error or "")
+
+    proxy.fault = None
+    assert back(rein, session).status is Status.COMPENSATED
+
+
+@pytest.mark.parametrize("make", [comment, label, milestone, created])
+def test_what_may_not_be_seen_any_more_does_not_count_as_undone(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    session = call(rein, make(shop), through)
+    proxy.fault = Fault("answer", 404, message="Not Found", times=1000, reads=True)
+
+    action = back(rein, session)
+
+    assert action.status is Status.STUCK
+    assert "do not see it" in (action.undo.error or "")
+
+
+def test_what_is_out_of_reach_was_not_done(shop: Shop, rein: AgentRein) -> None:
+    hub = Hub(Github(base_url="http://localhost:9", auth=Auth.Token(TOKEN), retry=None))
+    session = rein.session(intent="faults")
+    with pytest.raises(NotDone, match="nothing was done"):
+        run(rein.perform(title(shop), hub, Call(session=session.record)))
+    assert session.actions() == []
+
+
+def test_an_issue_that_somebody_deleted_is_told(shop: Shop, through: Hub, rein: AgentRein) -> None:
+    session = call(rein, comment(shop), through)
+    [action] = session.actions()
+    shop.ana.send("DELETE", shop.at("issues", "comments", action.receipt["id"]))
+    assert back(rein, session).status is Status.COMPENSATED
+
+
+def test_every_page_is_read(shop: Shop, through: Hub, rein: AgentRein) -> None:
+    number = shop.issue("Long")
+    for n in range(230):
+        shop.comment(number, f"comment {n}")
+    found = list(through.pages(shop.at("issues", number, "comments")))
+    assert [one["body"] for one in found] == [f"comment {n}" for n in range(230)]

@@ -1,0 +1,110 @@
+"""A repository on the emulator, as the laws compare it, and what a colleague does to it."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from github import Auth, Github
+
+from langchain_agentrein.toolkits.github import Hub
+
+TOKENS = 40
+SEED = "\n".join(
+    [
+        "tokens:",
+        *(
+            f"  {who}-{n}: {{login: {who}, scopes: [repo, user]}}"
+            for who in ("bot", "ana")
+            for n in range(TOKENS)
+        ),
+        "github:",
+        "  users: [{login: bot}, {login: ana}, {login: dan}]",
+    ]
+)
+"""The emulator lets a token make 5,000 requests an hour: each has several."""
+_TURN = itertools.count()
+
+
+def hub(url: str, who: str = "bot", **options: Any) -> Hub:
+    """A hub on the emulator at `url`."""
+    token = Auth.Token(f"{who}-{next(_TURN) % TOKENS}")
+    client = Github(
+        base_url=url, auth=token, retry=None, seconds_between_writes=0, seconds_between_requests=0
+    )
+    return Hub(client, **{"settles": 0.0, **options})
+
+
+@dataclass
+class Shop:
+    """One test's repository.
+
+    Attributes:
+        hub: The agent's.
+        ana: A colleague's.
+    """
+
+    url: str
+    hub: Hub = field(init=False)
+    ana: Hub = field(init=False)
+    repo: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hub, self.ana = hub(self.url), hub(self.url, "ana")
+        name = f"shop-{uuid.uuid4().hex[:8]}"
+        self.hub.send("POST", "/user/repos", {"name": name})
+        self.repo = f"bot/{name}"
+        self.hub.send("PUT", f"/repos/{self.repo}/collaborators/ana", {"permission": "push"})
+        for label in list(self.hub.pages(self.at("labels"))):
+            self.hub.send("DELETE", self.at("labels", label["name"]))
+
+    def at(self, *parts: Any) -> str:
+        return "/".join((f"/repos/{self.repo}", *map(str, parts)))
+
+    def label(self, name: str, color: str = "ff0000") -> None:
+        self.ana.send("POST", self.at("labels"), {"name": name, "color": color})
+
+    def milestone(self, title: str) -> int:
+        return int(self.ana.send("POST", self.at("milestones"), {"title": title})["number"])
+
+    def issue(self, title: str, **given: Any) -> int:
+        """One that ana opened."""
+        return int(self.ana.send("POST", self.at("issues"), {"title": title, **given})["number"])
+
+    def edit(self, number: int, **given: Any) -> None:
+        self.ana.send("PATCH", self.at("issues", number), given)
+
+    def comment(self, number: int, body: str) -> int:
+        """One that ana wrote."""
+        return int(self.ana.send("POST", self.at("issues", number, "comments"), {"body": body})["id"])
+
+    def state(self) -> dict[str, Any]:
+        """Everything that people see in it, by number and name."""
+        return {
+            "issues": {issue["number"]: self._issue(issue) for issue in self._all("issues", state="all")},
+            "labels": {
+                label["name"]: (label["color"], label["description"] or "") for label in self._all("labels")
+            },
+            "milestones": {
+                one["title"]: (one["state"], one["description"] or "", one["due_on"])
+                for one in self._all("milestones", state="all")
+            },
+        }
+
+    def _all(self, *parts: Any, **parameters: Any) -> list[dict[str, Any]]:
+        return list(self.ana.pages(self.at(*parts), **parameters))
+
+    def _issue(self, issue: dict[str, Any]) -> dict[str, Any]:
+        comments = self._all("issues", issue["number"], "comments") if issue["comments"] else []
+        return {
+            "title": issue["title"],
+            "body": issue["body"] or "",
+            "state": (issue["state"], issue["state_reason"]),
+            "labels": sorted(label["name"] for label in issue["labels"]),
+            "assignees": sorted(user["login"] for user in issue["assignees"]),
+            "milestone": (issue["milestone"] or {}).get("title"),
+            "locked": (issue["locked"], issue["active_lock_reason"]),
+            "comments": {one["id"]: (one["user"]["login"], one["body"]) for one in comments},
+        }

@@ -1,0 +1,161 @@
+"""A real proxy between an SDK and a server, which breaks what it is told to break."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+Kind = Literal["swallow", "cut", "answer", "answer after"]
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding"}
+)
+
+
+@dataclass
+class Fault:
+    """What happens to one request that writes.
+
+    Attributes:
+        kind: `swallow`: it is done, and the connection cut before the reply. `cut`: the connection is cut before
+            the server sees it. `answer`: `status` instead of the server. `answer after`: it is done, and then `status`.
+        skip: So many requests that write pass first.
+        times: So many are broken.
+        reads: Requests that read are broken, too.
+    """
+
+    kind: Kind
+    status: int = 503
+    headers: dict[str, str] = field(default_factory=dict)
+    message: str = "broken on purpose"
+    skip: int = 0
+    times: int = 1
+    reads: bool = False
+
+
+@dataclass
+class Proxy:
+    """A running proxy.
+
+    Attributes:
+        url: Where it listens.
+        writes: The requests that write and reached the server, as `POST /path`.
+        offered: Those that clients sent.
+    """
+
+    url: str
+    writes: list[str] = field(default_factory=list)
+    offered: list[str] = field(default_factory=list)
+    fault: Fault | None = None
+
+    def due(self, verb: str) -> Fault | None:
+        """The fault of this request, if it has one."""
+        fault = self.fault
+        if fault is None or not (verb in WRITES or fault.reads):
+            return None
+        if fault.skip:
+            fault.skip -= 1
+            return None
+        fault.times -= 1
+        if fault.times <= 0:
+            self.fault = None
+        return fault
+
+
+class _Server(ThreadingHTTPServer):
+    """Forwards, or breaks."""
+
+    daemon_threads = True
+
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.target = target
+        self.proxy = Proxy(f"http://localhost:{self.server_address[1]}")
+        self.turns = threading.Lock()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def handle_one_request(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            super().handle_one_request()
+
+    def _pass(self) -> None:
+        body, proxy = self.rfile.read(int(self.headers.get("content-length") or 0)), self.server.proxy
+        with self.server.turns:
+            fault = proxy.due(self.command)
+            if self.command in WRITES:
+                proxy.offered.append(f"{self.command} {self.path}")
+        if fault is not None and fault.kind == "cut":
+            self._hang_up()
+        elif fault is not None and fault.kind == "answer":
+            self._answer(fault)
+        else:
+            status, headers, reply = self._forward(body)
+            if fault is None:
+                self._send(status, headers, reply)
+            elif fault.kind == "swallow":
+                self._hang_up()
+            else:
+                self._answer(fault)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815
+
+    def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        target = urlsplit(self.server.target)
+        upstream = http.client.HTTPConnection(target.netloc, timeout=30)
+        try:
+            upstream.request(self.command, self.path, body, dict(self.headers.items()))
+            answer = upstream.getresponse()
+            if self.command in WRITES:
+                self.server.proxy.writes.append(f"{self.command} {self.path}")
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            upstream.close()
+
+    def _answer(self, fault: Fault) -> None:
+        reply = json.dumps({"message": fault.message}).encode()
+        self._send(fault.status, [("Content-Type", "application/json"), *fault.headers.items()], reply)
+
+    def _send(self, status: int, headers: list[tuple[str, str]], reply: bytes) -> None:
+        """The server names its own address in what it answers: clients go on through the proxy."""
+        theirs, ours = self.server.target, self.server.proxy.url
+        reply = reply.replace(theirs.encode(), ours.encode())
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value.replace(theirs, ours))
+        if status != 204:
+            self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply if status != 204 else b"")
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.close()
+
+    def log_message(self, *_: Any) -> None:
+        """Nobody reads it."""
+
+
+@contextmanager
+def proxied(server: str) -> Iterator[Proxy]:
+    """Run a proxy in front of `server`, a URL on loopback."""
+    with _Server(server) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield running.proxy
+        finally:
+            running.shutdown()
+            thread.join()
