@@ -1,4 +1,4 @@
-"""GitHub: issues, comments, labels and milestones, through PyGithub."""
+"""GitHub: issues, files, branches and pull requests, through PyGithub."""
 
 from langchain_agentrein.toolkits.github.hub import Hub
 from langchain_agentrein.toolkits.github.toolkit import GitHubToolkit

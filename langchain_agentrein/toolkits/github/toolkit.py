@@ -10,7 +10,17 @@ from github import Auth, Consts, Github
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.base import Toolkit
-from langchain_agentrein.toolkits.github import comments, issue_labels, issues, labels, milestones, reads
+from langchain_agentrein.toolkits.github import (
+    branches,
+    comments,
+    files,
+    issue_labels,
+    issues,
+    labels,
+    milestones,
+    pulls,
+    reads,
+)
 from langchain_agentrein.toolkits.github.hub import Hub
 
 TOKEN = "GITHUB_TOKEN"
@@ -37,6 +47,10 @@ class GitHubToolkit(Toolkit):
         reads.ListComments,
         reads.ListLabels,
         reads.ListMilestones,
+        files.GetFile,
+        branches.ListBranches,
+        pulls.GetPull,
+        pulls.ListPulls,
         issues.CreateIssue,
         issues.UpdateIssue,
         issues.LockIssue,
@@ -54,6 +68,13 @@ class GitHubToolkit(Toolkit):
         milestones.CreateMilestone,
         milestones.UpdateMilestone,
         milestones.DeleteMilestone,
+        files.CreateFile,
+        files.UpdateFile,
+        files.DeleteFile,
+        branches.CreateBranch,
+        branches.DeleteBranch,
+        pulls.CreatePull,
+        pulls.UpdatePull,
     )
 
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:

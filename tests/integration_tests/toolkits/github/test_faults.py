@@ -15,7 +15,17 @@ from langchain_agentrein.engine import Call
 from langchain_agentrein.flow import run
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits import GitHubToolkit
-from langchain_agentrein.toolkits.github import Hub, comments, issue_labels, issues, labels, milestones
+from langchain_agentrein.toolkits.github import (
+    Hub,
+    branches,
+    comments,
+    files,
+    issue_labels,
+    issues,
+    labels,
+    milestones,
+    pulls,
+)
 from tests.integration_tests.toolkits.github.world import Shop
 from tests.support.fault_proxy import Fault, Proxy, proxied
 
@@ -93,6 +103,40 @@ def created(shop: Shop) -> Operation:
     return issues.CreateIssue(repo=shop.repo, title="Broken", labels=["made now"])
 
 
+def committed(shop: Shop) -> Operation:
+    return files.CreateFile(repo=shop.repo, path="new.txt", content="new", message="Add it")
+
+
+def overwritten(shop: Shop) -> Operation:
+    shop.file("notes.md", "old")
+    return files.UpdateFile(repo=shop.repo, path="notes.md", content="new", message="Change it")
+
+
+def removed(shop: Shop) -> Operation:
+    shop.file("notes.md", "old")
+    return files.DeleteFile(repo=shop.repo, path="notes.md", message="Drop it")
+
+
+def branched(shop: Shop) -> Operation:
+    return branches.CreateBranch(repo=shop.repo, branch="topic", start="main")
+
+
+def pruned(shop: Shop) -> Operation:
+    shop.branch("topic")
+    return branches.DeleteBranch(repo=shop.repo, branch="topic")
+
+
+def proposed(shop: Shop) -> Operation:
+    shop.branch("topic")
+    body = {"message": "m", "branch": "topic", "content": "dG9waWM="}
+    shop.ana.send("PUT", shop.at("contents", "topic.txt"), body)
+    return pulls.CreatePull(repo=shop.repo, title="Topic", head="topic", base="main")
+
+
+def withdrawn(shop: Shop) -> Operation:
+    return pulls.UpdatePull(repo=shop.repo, number=shop.pull("topic"), state="closed")
+
+
 OPERATIONS: list[Callable[[Shop], Operation]] = [
     created,
     title,
@@ -110,6 +154,13 @@ OPERATIONS: list[Callable[[Shop], Operation]] = [
     milestone,
     moved,
     abandoned,
+    committed,
+    overwritten,
+    removed,
+    branched,
+    pruned,
+    proposed,
+    withdrawn,
 ]
 
 

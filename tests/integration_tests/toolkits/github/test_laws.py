@@ -11,10 +11,13 @@ from langchain_agentrein.operation import Operation
 from langchain_agentrein.testing import OperationLaws, ReadingLaws
 from langchain_agentrein.toolkits.github import (
     GitHubToolkit,
+    branches,
     comments,
+    files,
     issue_labels,
     issues,
     milestones,
+    pulls,
     reads,
 )
 from langchain_agentrein.toolkits.github import labels as definitions
@@ -291,6 +294,114 @@ class TestDeleteMilestone(GitHubLaws):
         return milestones.DeleteMilestone(repo=shop.repo, number=number)
 
 
+class CommittedFile(GitHubLaws):
+    """The file is as it was; the branch has two commits more."""
+
+    @pytest.fixture
+    def path(self, shop: Shop) -> str:
+        shop.file("notes.md", "as it was\n")
+        return "notes.md"
+
+    def left(self, before: Any, after: Any) -> Any:
+        now = self.shop.state()["branches"]
+        assert now["main"] not in (before["branches"]["main"], after["branches"]["main"])
+        return {**before, "branches": now}
+
+    def foreign_edit(self, api: Any) -> bool:
+        self.shop.file("notes.md", "theirs\n")
+        return True
+
+    def keeps(self, theirs: Any, now: Any) -> bool:
+        return bool(now["files"]["notes.md"] == theirs["files"]["notes.md"])
+
+
+class TestCreateFile(CommittedFile):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        return files.CreateFile(repo=shop.repo, path="notes.md", content="ä new\n", message="Add notes")
+
+
+class TestUpdateFile(CommittedFile):
+    @pytest.fixture
+    def operation(self, shop: Shop, path: str) -> Operation:
+        return files.UpdateFile(
+            repo=shop.repo, path=path, branch="main", content="other\n", message="Change notes"
+        )
+
+
+class TestDeleteFile(CommittedFile):
+    @pytest.fixture
+    def operation(self, shop: Shop, path: str) -> Operation:
+        return files.DeleteFile(repo=shop.repo, path=path, message="Drop notes")
+
+
+class TestCreateBranch(GitHubLaws):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        return branches.CreateBranch(repo=shop.repo, branch="fix/login", start="main")
+
+    def foreign_edit(self, api: Any) -> bool:
+        body = {"message": "theirs", "branch": "fix/login", "content": "dGhlaXJz"}
+        self.shop.ana.send("PUT", self.shop.at("contents", "theirs.txt"), body)
+        return True
+
+
+class TestDeleteBranch(GitHubLaws):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        shop.pull("topic")
+        return branches.DeleteBranch(repo=shop.repo, branch="topic")
+
+
+class TestCreatePull(GitHubLaws):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        shop.pull("other")
+        body = {"message": "m", "branch": "topic", "content": "dG9waWM="}
+        shop.branch("topic")
+        shop.ana.send("PUT", shop.at("contents", "topic.txt"), body)
+        return pulls.CreatePull(repo=shop.repo, title="Topic", head="topic", base="main", body="why")
+
+    @property
+    def mine(self) -> int:
+        return max(self.shop.state()["pulls"])
+
+    def left(self, before: Any, after: Any) -> Any:
+        """It stays, closed. Nothing that others wrote is overwritten, ever."""
+        now = self.shop.state()
+        number = max(now["pulls"])
+        title, body, _, base = now["pulls"][number]
+        return {
+            **after,
+            "pulls": {**after["pulls"], number: (title, body, "closed", base)},
+            "issues": now["issues"],
+        }
+
+    def foreign_edit(self, api: Any) -> bool:
+        self.shop.ana.send("PATCH", self.shop.at("pulls", self.mine), {"title": "theirs"})
+        return True
+
+    def foreign_addition(self, api: Any) -> bool:
+        self.shop.comment(self.mine, "please explain")
+        return True
+
+
+class TestUpdatePull(GitHubLaws):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        return pulls.UpdatePull(
+            repo=shop.repo, number=shop.pull("topic"), title="New", body="b", state="closed"
+        )
+
+    def foreign_edit(self, api: Any) -> bool:
+        [number] = self.shop.state()["pulls"]
+        self.shop.ana.send("PATCH", self.shop.at("pulls", number), {"title": "theirs"})
+        return True
+
+    def keeps(self, theirs: Any, now: Any) -> bool:
+        return "theirs" in {title for title, *_ in now["pulls"].values()}
+
+
 class GitHubReads(ReadingLaws):
     shop: Shop
 
@@ -344,6 +455,31 @@ class TestListMilestones(GitHubReads):
     @pytest.fixture
     def operation(self, shop: Shop) -> Operation:
         return reads.ListMilestones(repo=shop.repo)
+
+
+class TestGetFile(GitHubReads):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        return files.GetFile(repo=shop.repo, path="README.md")
+
+
+class TestListBranches(GitHubReads):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        return branches.ListBranches(repo=shop.repo)
+
+
+class TestGetPull(GitHubReads):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        return pulls.GetPull(repo=shop.repo, number=shop.pull("topic"))
+
+
+class TestListPulls(GitHubReads):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        shop.pull("topic")
+        return pulls.ListPulls(repo=shop.repo)
 
 
 def test_no_operation_is_missing() -> None:

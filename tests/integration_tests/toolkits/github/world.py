@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import uuid
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Shop:
     def __post_init__(self) -> None:
         self.hub, self.ana = hub(self.url), hub(self.url, "ana")
         name = f"shop-{uuid.uuid4().hex[:8]}"
-        self.hub.send("POST", "/user/repos", {"name": name})
+        self.hub.send("POST", "/user/repos", {"name": name, "auto_init": True})
         self.repo = f"bot/{name}"
         self.hub.send("PUT", f"/repos/{self.repo}/collaborators/ana", {"permission": "push"})
         for label in list(self.hub.pages(self.at("labels"))):
@@ -80,12 +81,40 @@ class Shop:
         """One that ana wrote."""
         return int(self.ana.send("POST", self.at("issues", number, "comments"), {"body": body})["id"])
 
+    def file(self, path: str, text: str) -> None:
+        """One that ana committed to main."""
+        known = self.ana.find(self.at("contents", path))
+        body = {"message": "ana's", "content": base64.b64encode(text.encode()).decode()}
+        if known is not None:
+            body["sha"] = known["sha"]
+        self.ana.send("PUT", self.at("contents", path), body)
+
+    def branch(self, name: str) -> str:
+        """One that ana made, from main; the commit that it points to."""
+        sha = str(self.ana.get(self.at("git", "ref", "heads", "main"))["object"]["sha"])
+        self.ana.send("POST", self.at("git", "refs"), {"ref": f"refs/heads/{name}", "sha": sha})
+        return sha
+
+    def pull(self, head: str) -> int:
+        """One that ana opened, from a new branch with a commit of its own."""
+        self.branch(head)
+        body = {"message": "m", "branch": head, "content": base64.b64encode(head.encode()).decode()}
+        self.ana.send("PUT", self.at("contents", f"{head}.txt"), body)
+        given = {"title": head, "head": head, "base": "main", "body": "why"}
+        return int(self.ana.send("POST", self.at("pulls"), given)["number"])
+
     def state(self) -> dict[str, Any]:
         """Everything that people see in it, by number and name."""
         return {
             "issues": {issue["number"]: self._issue(issue) for issue in self._all("issues", state="all")},
             "labels": {
                 label["name"]: (label["color"], label["description"] or "") for label in self._all("labels")
+            },
+            "branches": {one["name"]: one["commit"]["sha"] for one in self._all("branches")},
+            "files": {one["path"]: one["sha"] for one in self.ana.get(self.at("contents"))},
+            "pulls": {
+                one["number"]: (one["title"], one["body"] or "", one["state"], one["base"]["ref"])
+                for one in self._all("pulls", state="all")
             },
             "milestones": {
                 one["title"]: (one["state"], one["description"] or "", one["due_on"])
