@@ -8,10 +8,10 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test serve-test matrix operations bench lint format type build lock clean
+.PHONY: help demo serve test serve-test matrix operations bench lint format type build lock clean bench-correctness
 
 help:  ## Show the verbs
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
 
 demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; offline
 	@if [ -t 0 ]; then $(BIN)/agentrein demo; else $(BIN)/agentrein demo --yes; fi
@@ -27,6 +27,9 @@ serve-test: $(VENV)/.test  ## Run the tests on LangGraph's own server, and no ot
 
 bench: $(VENV)/.bench  ## Measure what it costs, beside its neighbours, and keep the table
 	PYTHONPATH=$(VENV)/peers $(BIN)/python -W ignore -m benchmarks $(ARGS)
+
+bench-correctness: $(VENV)/.bench  ## Count what goes wrong in scripted accidents, beside the neighbours, and keep the table
+	PYTHONPATH=$(VENV)/peers $(BIN)/python -W ignore -m benchmarks.correctness $(ARGS)
 
 matrix: $(VENV)/.test  ## Renew the table of docs/compatibility.md from the tests that it tells of
 	$(BIN)/python -m tests.integration_tests.neighbours.matrix

@@ -9,7 +9,7 @@ from langchain_agentrein.action import REFUSED, Action, Json, Reversal, SessionR
 from langchain_agentrein.engine.approvals import denial, lapsed, too_late, unhidden
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.lease import is_abandoned
-from langchain_agentrein.engine.reconcile import reconcile
+from langchain_agentrein.engine.reconcile import reconcile, reconcile_paused
 from langchain_agentrein.errors import ApprovalRequired, CallConflict, InDoubt, SessionFrozen
 from langchain_agentrein.flow import Flow, Sleep, Step
 from langchain_agentrein.operation import Assessment, Operation
@@ -49,8 +49,9 @@ def earlier_of(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performe
             yield Sleep(POLL)
             waited += POLL
             continue
-        if latest.status is Status.IN_DOUBT or (latest.status is Status.EXECUTING and not latest.paused):
-            latest = yield from reconcile(core, latest, op=op, api=api)
+        if latest.status is Status.IN_DOUBT or latest.status is Status.EXECUTING:
+            settle = reconcile_paused if latest.paused else reconcile
+            latest = yield from settle(core, latest, op=op, api=api)
         if latest.status in (Status.PROPOSED, Status.APPROVED):
             asked = latest.status is Status.PROPOSED and call.ask is not None
             latest = yield from lapsed(core, latest)

@@ -52,6 +52,26 @@ def reconcile(
             rebuilt.release()
 
 
+def reconcile_paused(core: Core, action: Action, *, op: Operation, api: Any) -> Flow[Action]:
+    """Find out whether a tool that interrupted its own run had its effect before: then it does not run again.
+
+    Returns:
+        The action: still paused where nothing happened yet, or where it has no probe that could tell.
+    """
+    if not op.overrides("probe"):
+        return action
+    answer = yield from _asked(op, api, action)
+    if isinstance(answer, NotHappened):
+        return action
+    try:
+        if isinstance(answer, Unknown):
+            action = yield Step(lambda: core.journal.move(action, Status.IN_DOUBT))
+        return (yield from _settled(core, op, api, action, answer, fresh=True))
+    except LostRace:
+        current: Action = yield Step(core.journal.get, (action.id,))
+        return current
+
+
 def _asked(op: Operation, api: Any, action: Action) -> Flow[Probed]:
     try:
         account: str | None = yield Step(op.account, (api,))

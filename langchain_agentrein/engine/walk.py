@@ -32,7 +32,8 @@ def checked(core: Core, scope: Scope) -> Flow[None]:
     wanted = {*([scope.to] if scope.to is not None else []), *(scope.only or ())}
     if not wanted:
         return
-    statuses = TO_UNDO | UNDONE | {Status.EXECUTING}
+    # What was under way when it was named may have turned out since to have had no effect.
+    statuses = TO_UNDO | UNDONE | {Status.EXECUTING, Status.FAILED}
     found: list[Action] = yield Step(
         lambda: core.journal.actions(scope.session_ids, statuses=statuses, payloads=False)
     )

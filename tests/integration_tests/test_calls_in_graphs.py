@@ -188,6 +188,36 @@ async def test_a_tool_that_pauses_itself_acts_once(rein: AgentRein, awaited: boo
     assert (action.status, action.paused) == (Status.EXECUTED, False)
 
 
+@pytest.mark.parametrize(
+    ("found", "ran", "status"),
+    [
+        (Happened("booked 1"), 1, Status.EXECUTED),
+        (NotHappened(), 2, Status.EXECUTED),
+        (Unknown("the index lags"), 1, Status.IN_DOUBT),
+        (None, 2, Status.EXECUTED),
+    ],
+)
+def test_a_tool_that_pauses_itself_after_its_effect(
+    rein: AgentRein, found: Any, ran: int, status: Status
+) -> None:
+    effects: list[int] = []
+
+    @reversible(undo=nothing, probe=None if found is None else lambda action: found)
+    def hasty(n: int) -> str:
+        """Book, then ask."""
+        effects.append(n)
+        return f"booked {n}: {interrupt('fine?')}"
+
+    graph = graph_of(("tools", ToolNode([hasty.bound(rein)])))
+    graph.invoke(go(("hasty", {"n": 1})), CONFIG)
+    with pytest.raises(InDoubt) if status is Status.IN_DOUBT else contextlib.nullcontext():
+        graph.invoke(Command(resume="yes"), CONFIG)
+
+    assert effects == [1] * ran, "it runs again only where its probe says that nothing happened, or has none"
+    [action] = rein.actions(thread="t")
+    assert (action.status, action.paused) == (status, False)
+
+
 @pytest.mark.parametrize("kind", ["sync", "async"])
 async def test_a_functional_workflow_acts_once_for_each_call(
     rein: AgentRein, world: World, kind: str

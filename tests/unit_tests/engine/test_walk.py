@@ -161,6 +161,22 @@ def test_a_scope_that_names_nothing_stops_nothing(rein: AgentRein, world: World,
     do(rein, Create(thing="b"), world)
 
 
+def test_a_walk_goes_on_past_what_turns_out_to_have_had_no_effect(sqlite_url: str, world: World) -> None:
+    with opened(sqlite_url, world, drain_timeout=0.1) as rein:
+        done = do(rein, Put(thing="a", fields={"x": 1}), world)
+        cut_off = rein.perform(Put(thing="b", fields={"x": 1}), world, call())
+        value: Any = None
+        while not getattr(step := cut_off.send(value), "effect", False):
+            value = step.call(*step.args)  # type: ignore[union-attr]
+        named = [action.id for action in rein.actions(session=SESSION)]
+
+        [line] = rein.rollback(session=SESSION, only=named)
+
+        assert (line.action_id, line.outcome) == (done.id, "restored")
+        assert [one.status for one in rein.actions(session=SESSION)] == [Status.RESTORED, Status.FAILED]
+        cut_off.close()
+
+
 @pytest.mark.parametrize(
     "what", [{"session": "ses_no"}, {"thread": "no"}, {}, {"session": "a", "thread": "b"}]
 )

@@ -1,0 +1,1 @@
+"""One file a system: how its own documentation says to build, resume and undo."""
