@@ -162,6 +162,18 @@ class Gated(Put):
     name = "ground.gated"
 
 
+class Confirm(Put):
+    """Like `Put`, but it interrupts its own run to ask."""
+
+    name = "ground.confirm"
+
+    def do(self, api: Ground, action: Action) -> Any:
+        from langgraph.types import interrupt
+
+        interrupt("sure?")
+        return super().do(api, action)
+
+
 class Create(GroundOperation):
     """Create a thing; others may change it, and attach to it."""
 
@@ -255,6 +267,3 @@ class Burn(GroundOperation):
     """Nothing takes it back."""
 
     name, reversal = "ground.burn", Reversal.NONE
-
-
-EVERY = (Put, Whole, Gated, Create, Delete, Attach, Send, Pay, Burn)

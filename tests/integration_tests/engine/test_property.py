@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from langchain_agentrein import Action, Status
-from langchain_agentrein.action import SessionRecord
+from langchain_agentrein.action import REFUSED, WAITING, SessionRecord
 from langchain_agentrein.engine import Call
 from langchain_agentrein.errors import AgentReinError, ConfigError
 from langchain_agentrein.flow import Flow
@@ -186,14 +186,17 @@ class Sessions(RuleBasedStateMachine):
             return
         self.ground.back, self.forced = list(back), self.forced or on_conflict is not None
         scope: dict[str, Any] = {}
+        named: Status | None = None
         if (which := data.draw(st.sampled_from(["all", "to", "only"]))) != "all":
-            one = data.draw(st.sampled_from(actions)).id
-            scope = {"to": one} if which == "to" else {"only": [one]}
+            one = data.draw(st.sampled_from(actions))
+            named, scope = one.status, ({"to": one.id} if which == "to" else {"only": [one.id]})
         since = len(self.ground.log)
         driven = Driven(self._back(worker, on_conflict=on_conflict, **scope))
         driven.to_the_end()
         self.ground.back = []
-        if not isinstance(driven.error, ConfigError):  # the scope names what had no effect
+        if isinstance(driven.error, ConfigError):
+            assert scope and named in {Status.FAILED, Status.DENIED} | REFUSED | WAITING
+        else:
             assert driven.error is None, driven.error
         newest_first(self.workers, since)
 
