@@ -6,6 +6,7 @@ kept in `wrongs`, whatever the journal says of it.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -206,11 +207,13 @@ class Delete(GroundOperation):
     name = "ground.delete"
 
     def snapshot(self, api: Ground) -> Any:
-        there = api.things.get(self.thing)
-        return None if there is None else {**there, CHILDREN: [*there[CHILDREN]]}
+        return {"there": copy.deepcopy(api.things.get(self.thing))}
 
     def observe(self, api: Ground, action: Action) -> Any:
         return self.snapshot(api)
+
+    def expect(self, action: Action) -> Any:
+        return {"there": None}
 
     def happen(self, api: Ground) -> None:
         if self.thing not in api.things:
@@ -219,7 +222,7 @@ class Delete(GroundOperation):
 
     def unhappen(self, api: Ground, action: Action) -> Any:
         api.judge(self.thing not in api.things, f"overwrote {api.things.get(self.thing)}", action)
-        api.things[self.thing] = {**action.before, CHILDREN: [*action.before[CHILDREN]]}
+        api.things[self.thing] = copy.deepcopy(action.before["there"])
 
 
 class Attach(GroundOperation):
