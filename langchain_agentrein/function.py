@@ -146,6 +146,7 @@ class ToolOperation(Operation):
     def undo(self, api: Any, action: Action) -> Any:
         """What the developer's hook does."""
         assert self.hooks.undo is not None
+        self._started = True  # from here on an error is read for what it says
         return self.hooks.undo(action)
 
     def receipt(self, value: Any) -> Json:

@@ -131,10 +131,11 @@ def _happened(core: Core, op: Operation, api: Any, action: Action, value: Any) -
     try:
         known |= yield from observed(op, api, action)
     except GeneratorExit:
-        run(_recorded(core, action, known))
+        run(_recorded(core, action, known | _expected(op, action)))
         raise
     except BaseException:
-        yield from _recorded(core, action, known)  # cancelled while it looked: the receipt still comes first
+        # Cancelled while it looked: the receipt still comes first.
+        yield from _recorded(core, action, known | _expected(op, action))
         raise
     return (yield from _recorded(core, action, known))
 
@@ -223,8 +224,13 @@ def observed(op: Operation, api: Any, action: Action) -> Flow[dict[str, Json]]:
         seen: Json = yield Step(op.observe, (api, action))
         return {"after": jsonable(seen)}
     except Exception:  # noqa: BLE001 - the effect happened all the same
-        expected = _or(lambda: op.expect(action), None)
-        return {} if expected is None else {"after": jsonable(expected)}
+        return _expected(op, action)
+
+
+def _expected(op: Operation, action: Action) -> dict[str, Json]:
+    """`{"after": ...}` as the operation can work it out, where nobody could look."""
+    expected = _or(lambda: op.expect(action), None)
+    return {} if expected is None else {"after": jsonable(expected)}
 
 
 def _or(ask: Callable[[], Any], otherwise: Any) -> Any:

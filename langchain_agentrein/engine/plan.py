@@ -11,7 +11,7 @@ from langchain_agentrein.engine.core import Core, sealed
 from langchain_agentrein.engine.foresee import Foresight
 from langchain_agentrein.engine.scope import Progress, Scope
 from langchain_agentrein.engine.undoing import needs_approval, said
-from langchain_agentrein.engine.walk import stack, touched
+from langchain_agentrein.engine.walk import checked, stack, touched
 from langchain_agentrein.errors import WrongAccount
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.journal import jsonable
@@ -26,6 +26,7 @@ def plan(core: Core, scope: Scope) -> Flow[RollbackPlan]:
     Raises:
         ConfigError: An action that was named is not there.
     """
+    yield from checked(core, scope)
     lines, ahead, progress = [], Foresight(), Progress()
     for action in (yield from stack(core, scope)):
         lines.append((yield from _line(core, action, ahead, progress)))

@@ -7,7 +7,7 @@ from langchain_agentrein.engine.core import Core
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile
 from langchain_agentrein.engine.scope import Scope
-from langchain_agentrein.engine.walk import rollback
+from langchain_agentrein.engine.walk import walk_back
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.report import ReportLine, RollbackReport
 
@@ -72,4 +72,4 @@ def _finish(core: Core, session_id: str, *, unanswered: bool = False) -> Flow[Ro
         return None
     failure = session.failure or {}
     cause = f"{failure['type']}: {failure['message']}" if failure else "the rollback was interrupted"
-    return (yield from rollback(core, scope, cause=session.reason or cause))
+    return (yield from walk_back(core, scope, cause=session.reason or cause))

@@ -99,9 +99,30 @@ class Undoing:
             raise self.Fenced(
                 action.id, str(action.status), "undone", "its lease has passed, and it was taken over"
             )
-        asked = action.with_(undo_fields=self._fields, undo_forced=self.on_conflict == "force")
-        self.undone = _undone((yield Step(op.undo, (api, asked), effect=True)))
+        return (yield from self._undo(api))
+
+    def _undo(self, api: Any) -> Flow[Ended]:
+        """Undo it, and look. Where nobody can look, an undo that may have happened is not tried again."""
+        op = self.op
+        asked = self.action.with_(undo_fields=self._fields, undo_forced=self.on_conflict == "force")
+        try:
+            self.undone = _undone((yield Step(op.undo, (api, asked), effect=True)))
+        except Exception as error:
+            if op.observes or op.repeatable or self._certain(error):
+                raise
+            why = (
+                f"its undo may have happened ({said(error)}), and {op.name} has no `observe` to tell: "
+                "look, then roll back again if it did not"
+            )
+            return Ended(Status.STUCK, error=why)
         return (yield from self._look_back(api, self.undone))
+
+    def _certain(self, error: Exception) -> bool:
+        """Whether an undo that raised this certainly did nothing, so that it may be tried again."""
+        try:
+            return isinstance(error, AgentReinError) or self.op.fate(error) is not None
+        except Exception:  # noqa: BLE001 - whoever cannot read an error does not know that nothing happened
+            return False
 
     def _look(self, api: Any) -> Flow[Comparison]:
         op, action = self.op, self.action

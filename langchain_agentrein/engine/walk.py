@@ -32,8 +32,7 @@ def checked(core: Core, scope: Scope) -> Flow[None]:
     wanted = {*([scope.to] if scope.to is not None else []), *(scope.only or ())}
     if not wanted:
         return
-    # What was under way when it was named may have turned out since to have had no effect.
-    statuses = TO_UNDO | UNDONE | {Status.EXECUTING, Status.FAILED}
+    statuses = TO_UNDO | UNDONE | {Status.EXECUTING}
     found: list[Action] = yield Step(
         lambda: core.journal.actions(scope.session_ids, statuses=statuses, payloads=False)
     )
@@ -44,12 +43,7 @@ def checked(core: Core, scope: Scope) -> Flow[None]:
 
 
 def stack(core: Core, scope: Scope) -> Flow[list[Action]]:
-    """The actions to undo, newest effect first.
-
-    Raises:
-        ConfigError: `to` or `only` names an action that is not there.
-    """
-    yield from checked(core, scope)
+    """The actions to undo, newest effect first; of those that are named, the ones that did happen."""
     found: list[Action] = yield Step(lambda: core.journal.actions(scope.session_ids))
     if scope.to is not None:
         cut = next(place for place, action in enumerate(found) if action.id == scope.to)
@@ -155,6 +149,24 @@ def rollback(
         ConfigError: A session or an action is not there; nothing was stopped.
     """
     yield from checked(core, scope)
+    return (
+        yield from walk_back(
+            core, scope, cause=cause, by=by, reason=reason, approved=approved, on_conflict=on_conflict
+        )
+    )
+
+
+def walk_back(
+    core: Core,
+    scope: Scope,
+    *,
+    cause: str,
+    by: str | None = None,
+    reason: str | None = None,
+    approved: Mapping[str, str] | Collection[str] = (),
+    on_conflict: OnConflict | None = None,
+) -> Flow[RollbackReport]:
+    """Like `rollback`, for a scope that was checked: what it names may have turned out not to have happened."""
     yield from freeze(core, scope, by=by, reason=reason)
     yield from drain(core, scope)
     actions = yield from stack(core, scope)
@@ -208,4 +220,5 @@ __all__ = [
     "stack",
     "step_back",
     "touched",
+    "walk_back",
 ]

@@ -160,7 +160,7 @@ class WorldOperation(Operation):
     def _back(self, api: Any, action: Action) -> Any:
         api.moment("before undo")
         if api.spend("fail undo"):
-            raise ConnectionError("no route to the world")
+            raise NotDone("no route to the world")
         if api.spend("throttle undo"):
             raise Throttled("slow down", retry_after=0.01)
         done = self._unhappen(api, action)

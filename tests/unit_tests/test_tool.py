@@ -563,3 +563,25 @@ def test_an_in_doubt_call_is_not_tried_again(rein: AgentRein) -> None:
     with pytest.raises(TimeoutError):
         ours.invoke({})
     assert ran == [1]
+
+
+@pytest.mark.parametrize(("error", "tries"), [(TimeoutError("no answer"), 1), (NotDone("busy"), 3)])
+def test_an_undo_that_may_have_happened_is_not_tried_again(
+    rein: AgentRein, error: Exception, tries: int
+) -> None:
+    undone: list[Any] = []
+
+    def refund(action: Any) -> None:
+        undone.append(action.args)
+        raise error
+
+    @reversible(undo=refund)
+    def pay(amount: int) -> int:
+        """Pay."""
+        return amount
+
+    with rein.session() as session:
+        pay.bound(rein).invoke({"amount": 1})  # type: ignore[attr-defined]
+    [line] = session.rollback()
+    assert line.outcome == "stuck"
+    assert len(undone) == tries

@@ -193,6 +193,27 @@ def test_an_undo_that_cannot_be_read_back_is_not_done_twice(rein: AgentRein, wor
     assert world.count("undo") == 1
 
 
+def test_an_undo_whose_reply_is_lost_is_not_done_twice(rein: AgentRein, world: World) -> None:
+    put(rein, world)
+    do(rein, Blind(thing="b"), world)
+    world.set("lose undo's reply", 1)
+    [line, below] = rein.rollback(session=SESSION)
+    assert (line.outcome, below.outcome) == ("stuck", "waiting"), "nobody can look: a person's"
+    assert line.error is not None and "may have happened (TimeoutError" in line.error
+    assert world.count("undo", "b") == 1
+
+    rein.rollback(session=SESSION)  # a person looked, and says so
+    assert world.count("undo", "b") == 2
+
+
+def test_an_undo_whose_reply_is_lost_is_looked_at(rein: AgentRein, world: World) -> None:
+    put(rein, world)
+    world.set("lose undo's reply", 1)
+    [line] = rein.rollback(session=SESSION)
+    assert line.outcome == "restored"
+    assert world.count("undo") == 1
+
+
 def test_an_undo_that_never_reads_back_is_stuck(rein: AgentRein, world: World) -> None:
     put(rein, world)
     with replaced(Put, "_unhappen", lambda self, api, action: None):

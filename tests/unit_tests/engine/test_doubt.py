@@ -10,7 +10,7 @@ from langchain_agentrein import Action, AgentRein, InDoubt, Reversal, Risk, Stat
 from langchain_agentrein.action import SessionStatus
 from langchain_agentrein.engine import reconcile
 from langchain_agentrein.flow import run
-from tests.support.driving import SESSION, do, opened, performed
+from tests.support.driving import SESSION, call, do, opened, performed
 from tests.support.world import Blind, Mail, Put, World, WorldOperation
 
 
@@ -138,6 +138,37 @@ def test_an_interruption_after_the_effect_does_not_lose_the_receipt(rein: AgentR
     assert action.status is Status.EXECUTED
     assert action.receipt == {"thing": "a"}
     assert not action.seen
+
+
+class Looked(Put):
+    """It is interrupted while it looks at what it left."""
+
+    name = "world.looked"
+
+    def observe(self, api: Any, action: Action) -> Any:
+        if api.spend("interrupt"):
+            raise KeyboardInterrupt
+        return super().observe(api, action)
+
+
+@pytest.mark.parametrize("how", ["interrupted", "let go"])
+def test_an_interruption_while_it_looks_does_not_lose_what_it_must_have_left(
+    rein: AgentRein, world: World, how: str
+) -> None:
+    world.put("a", {"x": 0})
+    if how == "interrupted":
+        world.set("interrupt", 1)
+        with pytest.raises(KeyboardInterrupt):
+            do(rein, Looked(thing="a", fields={"x": 1}), world)
+    else:
+        flow = rein.perform(Looked(thing="a", fields={"x": 1}), world, call())
+        step, value = next(flow), None
+        while getattr(step, "call", None) is None or step.call.__name__ != "observe":
+            value = step.call(*step.args)
+            step = flow.send(value)
+        flow.close()
+    assert rein.rollback(session=SESSION).counts == {"restored": 1}
+    assert world.get("a") == {"x": 0}
 
 
 class Tired(WorldOperation):

@@ -17,7 +17,7 @@ from langchain_agentrein import (
     SessionFrozen,
     Status,
 )
-from langchain_agentrein.action import SessionStatus
+from langchain_agentrein.action import Action, SessionStatus
 from tests.support.driving import SESSION, call, do, opened
 from tests.support.world import Blind, Create, Mail, Put, Slow, World
 
@@ -139,6 +139,34 @@ def test_only_and_to(rein: AgentRein, world: World) -> None:
     do(rein, Create(thing="e"), world)
     rein.rollback(session=SESSION)
     assert [name for _, name in world.events("undo")] == ["b", "d", "e", "c", "a"]
+
+
+def doubtful(rein: AgentRein, world: World) -> Action:
+    """An action whose request was lost, and of which no probe could tell so."""
+    world.set("blind", True)
+    world.set("lose request", 1)
+    with pytest.raises(TimeoutError):
+        do(rein, Put(thing="a", fields={"x": 1}), world)
+    world.set("blind", False)
+    [action] = rein.actions(session=SESSION)
+    assert action.status is Status.IN_DOUBT
+    return action
+
+
+def test_a_part_that_turns_out_not_to_have_happened_is_nothing_to_undo(rein: AgentRein, world: World) -> None:
+    action = doubtful(rein, world)
+    assert len(rein.rollback(session=SESSION, only=[action.id])) == 0
+    assert rein.journal.get(action.id).status is Status.FAILED
+    assert rein.sessions()[0].status is SessionStatus.OPEN, "what was stopped for it goes on"
+
+
+def test_recover_finishes_a_part_that_turned_out_not_to_have_happened(rein: AgentRein, world: World) -> None:
+    action = doubtful(rein, world)
+    scope = {"sessions": [SESSION], "to": None, "only": [action.id], "was": "open", "asking": False}
+    rein.journal.set_session(SESSION, SessionStatus.ROLLING_BACK, scope=scope)  # and there its worker died
+    rein.recover()
+    assert rein.journal.get(action.id).status is Status.FAILED
+    assert rein.sessions()[0].status is SessionStatus.OPEN
 
 
 def test_a_part_that_settles_the_last_stuck_undo_ends_the_session(rein: AgentRein, world: World) -> None:
