@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from langchain_agentrein.action import Action, SessionRecord, SessionStatus
+from langchain_agentrein.action import Action, Json, SessionRecord, SessionStatus
 from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.flow import Flow, Step, adriven, driven
@@ -66,16 +66,72 @@ class Reading:
     timeline = driven(_timeline)
     atimeline = adriven(_timeline)
 
-    def _verify(self, *, session: str | None = None, thread: str | None = None) -> Flow[Verification]:
-        """Check the record: every link, every payload, every row; says where it breaks."""
+    def _verify(
+        self,
+        *,
+        session: str | None = None,
+        thread: str | None = None,
+        against: Json = None,
+        key: str | bytes | None = None,
+    ) -> Flow[Verification]:
+        """Check the record: every link, every payload, every row; says where it breaks.
+
+        Args:
+            against: What `heads` returned earlier, and was kept elsewhere: a chain that was cut, rewritten or
+                removed as a whole is found by it.
+            key: The key that signed it; else `AGENTREIN_HEADS_KEY`.
+        Raises:
+            ConfigError: What was kept was changed, or another key signed it.
+        """
+        kept = None
+        if against is not None:
+            from langchain_agentrein.journal.heads import opened
+
+            kept = opened(against, key)
         ids = None
         if session is not None or thread is not None:
             ids = (yield from self._scope(session, thread, True)).session_ids
-        checked: Verification = yield Step(self.journal.verify, (ids,))
+        checked: Verification = yield Step(lambda: self.journal.verify(ids, against=kept))
         return checked
 
     verify = driven(_verify)
     averify = adriven(_verify)
+
+    def _heads(self, *, key: str | bytes | None = None) -> Flow[dict[str, Json]]:
+        """Each session's length and last hash, signed: keep it where whoever writes the journal cannot.
+
+        Args:
+            key: At least 32 characters; else `AGENTREIN_HEADS_KEY`.
+        Returns:
+            JSON, for `verify(against=...)`.
+        Raises:
+            ConfigError: There is no key, or it is too short.
+        """
+        signed: dict[str, Json] = yield Step(self.journal.heads, (key,))
+        return signed
+
+    heads = driven(_heads)
+    aheads = adriven(_heads)
+
+    def _export(
+        self, *, session: str | None = None, thread: str | None = None, all_sessions: bool = True
+    ) -> Flow[list[dict[str, Json]]]:
+        """What is known of sessions, redacted, and their chains, which can be checked without the journal.
+
+        Returns:
+            `{"kind": "session" | "node" | "edge" | "chain" | "entry", ...}`, one after the other.
+        """
+        told: Timeline = yield from self._timeline(session=session, thread=thread, all_sessions=all_sessions)
+        shown = told.to_dict()
+        records = [
+            {"kind": kind, **one} for kind in ("session", "node", "edge") for one in shown.get(f"{kind}s", ())
+        ]
+        ids = [one["id"] for one in shown["sessions"]]
+        chains: list[dict[str, Json]] = yield Step(self.journal.chains, (ids,))
+        return records + chains
+
+    export = driven(_export)
+    aexport = adriven(_export)
 
     def _forget(
         self,
@@ -83,6 +139,7 @@ class Reading:
         session: str | None = None,
         thread: str | None = None,
         before: datetime | None = None,
+        mentioning: str | None = None,
         by: str | None = None,
     ) -> Flow[int]:
         """Erase the payloads of ended sessions: arguments, snapshots, reasons. The chain still verifies.
@@ -91,21 +148,47 @@ class Reading:
 
         Args:
             before: Only sessions that ended before this.
+            mentioning: Only sessions whose payloads hold this text, in any letter case: a person's mail address.
         Returns:
             How many sessions were erased.
         Raises:
-            ConfigError: Neither session, thread nor time is given, or a session has not ended.
+            ConfigError: Nothing says what to forget; a session has not ended; or something is sealed with a
+                key that is not here, and so cannot be searched.
         """
-        if session is None and thread is None and before is None:
-            raise ConfigError("say what to forget: session=, thread= or before=")
-        ids = None
+        if session is None and thread is None and before is None and not mentioning:
+            raise ConfigError("say what to forget: session=, thread=, before= or mentioning=")
+        ids: Collection[str] | None = None
         if session is not None or thread is not None:
             ids = (yield from self._scope(session, thread, True)).session_ids
+        if mentioning:
+            found: list[str] = yield Step(self.journal.mentioning, (mentioning,))
+            ids = [one for one in found if ids is None or one in ids]
         erased: int = yield Step(lambda: self.journal.forget(ids, before=before, by=by))
         return erased
 
     forget = driven(_forget)
     aforget = adriven(_forget)
+
+    def _prune(self, *, older_than: timedelta, by: str | None = None) -> Flow[int]:
+        """Erase the payloads of sessions that ended longer ago than that. The chain still verifies.
+
+        Sessions that are still open, or being rolled back, are left alone, however old.
+
+        Returns:
+            How many sessions were erased.
+        Raises:
+            ConfigError: `older_than` is negative, or reaches before the calendar.
+        """
+        try:
+            before = datetime.now(UTC) - older_than
+        except OverflowError as error:
+            raise ConfigError(f"older_than={older_than} reaches before the calendar") from error
+        if older_than < timedelta(0):
+            raise ConfigError(f"older_than={older_than} is negative")
+        return (yield from self._forget(before=before, by=by))
+
+    prune = driven(_prune)
+    aprune = adriven(_prune)
 
     def _scope(
         self,

@@ -31,6 +31,7 @@ from langchain_agentrein.flow import arun, run
 from langchain_agentrein.function import ToolOperation, is_async, is_sync, unrunnable
 from langchain_agentrein.identity import Caller
 from langchain_agentrein.journal import jsonable
+from langchain_agentrein.journal.redaction import legible
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.record import decode
 from langchain_agentrein.tool_schema import RATIONALE, RUNTIME, runtime_argument
@@ -234,8 +235,8 @@ class ReversibleTool(Face):
         if not performed.replayed and not belied:
             return performed.shown
         if action.result is not None:
-            return decode(action.result)
-        content: Any = UNRECORDED if action.receipt is None else action.receipt
+            return decode(legible(action.result))
+        content: Any = UNRECORDED if action.receipt is None else legible(action.receipt)
         artifact = None
         if self.response_format == "content_and_artifact" and isinstance(content, list) and len(content) == 2:
             content, artifact = content
@@ -277,6 +278,8 @@ def _calling(tool_input: str | dict[str, Any], known: Identified | None) -> Iter
 
 def _result(op: Operation, performed: Performed) -> Any:
     receipt = performed.action.receipt
+    if performed.replayed:
+        receipt = legible(receipt)
     return UNRECORDED if performed.replayed and receipt is None else op.result(receipt)
 
 

@@ -1,9 +1,8 @@
-"""Verbs that change something: plan (what would change), rollback, recover, approve, reject, forget."""
+"""Verbs that change something: plan (what would change), rollback, recover, approve, reject."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -194,34 +193,6 @@ def reject(
     said = "it did not happen, you say" if before.status is Status.IN_DOUBT else "rejected; it will not run"
     say(f"{action.operation} {action.id}: {said}")
     _late(before, action)
-
-
-def forget(
-    ctx: typer.Context,
-    session: SessionOption = None,
-    thread: ThreadOption = None,
-    before: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="All sessions that ended before this (UTC)."
-        ),
-    ] = None,
-    by: ByOption = None,
-    yes: YesOption = False,
-) -> None:
-    """Erase the payloads of ended sessions: arguments, snapshots, reasons. The chain still verifies."""
-    rein = source_of(ctx).rein()
-    where: dict[str, Any] = {}
-    if session is not None or thread is not None or before is None:
-        where = dict(place(rein, session, thread))
-    if before is not None:
-        where["before"] = before.replace(tzinfo=UTC)
-    what = " ".join(str(value) for value in where.values())
-    if not confirmed(f"Forget the payloads of {what}? What is forgotten cannot be undone any more.", yes=yes):
-        say("nothing was done")
-        raise typer.Exit(EXIT_UNSETTLED)
-    erased = rein.forget(**where, by=someone(by))
-    say(f"{erased} session{'s' if erased != 1 else ''} forgotten; the chain still verifies")
 
 
 def _scope(

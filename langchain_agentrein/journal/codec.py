@@ -143,10 +143,20 @@ def same(one: Json, other: Json) -> bool:
 
 def contains_mask(value: Json) -> bool:
     """Whether a secret is missing in it: it was masked, or sealed with a key that is not here."""
+    return any(True for _ in _hidden(value))
+
+
+def contains_masked(value: Json) -> bool:
+    """Whether a secret in it was masked, and so is lost."""
+    return any(MASKED in one for one in _hidden(value))
+
+
+def _hidden(value: Json) -> Iterator[Hidden]:
     if isinstance(value, Hidden):
-        return True
-    if isinstance(value, dict):
-        return any(contains_mask(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(contains_mask(item) for item in value)
-    return False
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _hidden(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _hidden(item)

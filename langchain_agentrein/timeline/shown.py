@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from langchain_agentrein.action import Json
+from langchain_agentrein.journal.codec import Hidden
+from langchain_agentrein.journal.redaction import REDACTED
 
 Mask: TypeAlias = Callable[[Json], Json]
 """Replaces the secrets in a JSON value; a text is the simplest one."""
@@ -123,7 +125,7 @@ class Shown:
         """One text; `None` is empty."""
         if value is None:
             return ""
-        shown = self.value(value if isinstance(value, str) else str(value))
+        shown = self.value(value if isinstance(value, str | Hidden) else str(value))
         shown = shown if isinstance(shown, str) else _word(shown)
         return shown if len(shown) <= limit else f"{shown[:limit]}... ({len(shown):,} characters)"
 
@@ -144,6 +146,8 @@ class Shown:
         def walk(value: Any, depth: int) -> Json:
             nonlocal left
             left -= 1
+            if isinstance(value, Hidden):
+                return REDACTED
             if isinstance(value, Mapping | list | tuple) and value and (depth >= MAX_DEPTH or left <= 0):
                 return f"... ({len(value):,} items not shown)"
             if isinstance(value, Mapping):
