@@ -20,6 +20,8 @@ class Reading:
     """Sessions, actions, timelines; checking the record, and forgetting what it must not keep."""
 
     journal: Journal
+    tenant: str | None
+    """Whose sessions alone are read, decided about and undone; `None`: everybody's."""
 
     def _actions(
         self, *, session: str | None = None, thread: str | None = None, all_sessions: bool = True
@@ -41,6 +43,7 @@ class Reading:
         limit: int | None = None,
     ) -> Flow[list[SessionRecord]]:
         """Sessions, newest first."""
+        tenant = self.tenant_of(tenant)
         wanted = list(statuses) if statuses is not None else None
         found: list[SessionRecord] = yield Step(
             lambda: self.journal.sessions(thread_id=thread, tenant=tenant, statuses=wanted, limit=limit)
@@ -91,6 +94,8 @@ class Reading:
         ids = None
         if session is not None or thread is not None:
             ids = (yield from self._scope(session, thread, True)).session_ids
+        elif self.tenant is not None:
+            ids = yield from self._own()
         checked: Verification = yield Step(lambda: self.journal.verify(ids, against=kept))
         return checked
 
@@ -107,6 +112,7 @@ class Reading:
         Raises:
             ConfigError: There is no key, or it is too short.
         """
+        self.refuse_tenant("heads")
         signed: dict[str, Json] = yield Step(self.journal.heads, (key,))
         return signed
 
@@ -160,6 +166,8 @@ class Reading:
         ids: Collection[str] | None = None
         if session is not None or thread is not None:
             ids = (yield from self._scope(session, thread, True)).session_ids
+        elif self.tenant is not None:
+            ids = yield from self._own()
         if mentioning:
             found: list[str] = yield Step(self.journal.mentioning, (mentioning,))
             ids = [one for one in found if ids is None or one in ids]
@@ -202,11 +210,11 @@ class Reading:
             raise ConfigError("name either session= or thread=")
         found: list[SessionRecord]
         if session is not None:
-            found = yield Step(lambda: self.journal.sessions(ids=[session]))
+            found = self._theirs((yield Step(lambda: self.journal.sessions(ids=[session]))))
             if not found:
                 raise ConfigError(f"the journal has no session {session!r}: `agentrein sessions` lists them")
         else:
-            found = yield Step(lambda: self.journal.sessions(thread_id=thread))
+            found = self._theirs((yield Step(lambda: self.journal.sessions(thread_id=thread))))
             if not found:
                 raise ConfigError(
                     f"the journal has no session of thread {thread!r}: nothing was done on it, "
@@ -214,3 +222,46 @@ class Reading:
                 )
         ids = tuple(one.id for one in (found if all_sessions else found[:1]))
         return Scope(ids, to, frozenset(only) if only is not None else None)
+
+    def _theirs(self, found: list[SessionRecord]) -> list[SessionRecord]:
+        """Of these sessions the tenant's: another one's are as good as not there."""
+        return [one for one in found if self.tenant in (None, one.tenant)]
+
+    def _own(self) -> Flow[tuple[str, ...]]:
+        found: list[SessionRecord] = yield Step(lambda: self.journal.sessions(tenant=self.tenant))
+        return tuple(one.id for one in found)
+
+    def _action(self, action_id: str) -> Flow[Action]:
+        """One action, by its id or a beginning of it.
+
+        Raises:
+            ConfigError: There is none, or several, or it is another tenant's.
+        """
+        action: Action = yield Step(self.journal.get, (action_id,))
+        if self.tenant not in (None, action.tenant):
+            raise ConfigError(f"no action begins with {action_id!r}: `agentrein timeline` shows their ids")
+        return action
+
+    action = driven(_action)
+    aaction = adriven(_action)
+
+    def tenant_of(self, given: str | None) -> str | None:
+        """Whose a new session is.
+
+        Raises:
+            ConfigError: Another tenant's than this `AgentRein` is for.
+        """
+        if self.tenant is not None and given not in (None, self.tenant):
+            raise ConfigError(f"this AgentRein is for tenant {self.tenant!r}, not for {given!r}")
+        return given if given is not None else self.tenant
+
+    def refuse_tenant(self, what: str) -> None:
+        """Let nothing touch the whole journal for one tenant.
+
+        Raises:
+            ConfigError: This `AgentRein` is for one.
+        """
+        if self.tenant is not None:
+            raise ConfigError(
+                f"{what} works on the whole journal: use an AgentRein without tenant={self.tenant!r}"
+            )

@@ -164,7 +164,7 @@ def approve(
             raise ConfigError(f"--args is no JSON: {error}") from error
         if not isinstance(edited, dict):
             raise ConfigError("--args is a JSON object with the action's arguments")
-    before = rein.journal.get(action_id)
+    before = rein.action(action_id)
     if edited is not None and before.status is not Status.PROPOSED:
         raise ConfigError(f"--args is for a call that waits; action {before.id} is {before.status}")
     action = rein.approve(before.id, by=someone(by), args=edited)
@@ -188,7 +188,7 @@ def reject(
 ) -> None:
     """Say no: it may not run; or, in doubt, it did not happen."""
     rein = source_of(ctx).rein()
-    before = rein.journal.get(action_id)
+    before = rein.action(action_id)
     action = rein.reject(before.id, by=someone(by), reason=reason)
     said = "it did not happen, you say" if before.status is Status.IN_DOUBT else "rejected; it will not run"
     say(f"{action.operation} {action.id}: {said}")
@@ -207,8 +207,8 @@ def _scope(
         raise ConfigError("--all-sessions goes with --thread")
     return {
         **place(rein, session, thread),
-        "to": rein.journal.get(to).id if to is not None else None,
-        "only": [rein.journal.get(one).id for one in only] if only else None,
+        "to": rein.action(to).id if to is not None else None,
+        "only": [rein.action(one).id for one in only] if only else None,
         "all_sessions": all_sessions,
     }
 

@@ -40,6 +40,8 @@ _UNSEEN = re.compile(
     "\U000e0000-\U000e007f]"  # tags: text that no screen shows
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
+UNSEEN = re.compile(f"{_UNSEEN.pattern}|{_SURROGATE.pattern}")
+"""What no terminal should be given."""
 
 _TELLING = ("statement", "sql", "query", "title", "subject", "to", "path", "email", "text", "content")
 """Arguments that say best what a call is about, most telling first."""
