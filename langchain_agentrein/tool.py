@@ -31,6 +31,7 @@ from langchain_agentrein.flow import arun, run
 from langchain_agentrein.function import ToolOperation, is_async, is_sync, unrunnable
 from langchain_agentrein.identity import Caller
 from langchain_agentrein.journal import jsonable
+from langchain_agentrein.journal.codec import told_whole
 from langchain_agentrein.journal.redaction import legible
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.record import decode
@@ -178,6 +179,11 @@ class ReversibleTool(Face):
             given = read(shown)
         except Exception:  # noqa: BLE001 - the tool raises it again, and answers it as it is set up to
             return None
+        if not told_whole(shown):
+            # What the record cannot hold nobody could have approved, and no undo would know.
+            raise ActionDenied(
+                f"{self.name} did not run: its arguments are nested too deep to be recorded whole"
+            )
         return self.operation.live(jsonable(shown), given, read)
 
     def _arm(

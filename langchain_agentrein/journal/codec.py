@@ -130,6 +130,23 @@ def _said(value: Any, depth: int, around: set[int]) -> Json:
         return f"({type(value).__name__})"
 
 
+def told_whole(value: Any) -> bool:
+    """Whether `jsonable` would say all of it, rather than that it is nested too deep."""
+    level: dict[int, Any] = {id(value): value}
+    for depth in range(MAX_DEPTH):
+        nested = [one for one in level.values() if isinstance(one, Mapping | list | tuple | set | frozenset)]
+        if not nested:
+            return True
+        if depth > MAX_DEPTH // 2:
+            return False
+        level = {
+            id(inner): inner
+            for one in nested
+            for inner in (one.values() if isinstance(one, Mapping) else one)
+        }
+    return False
+
+
 def same(one: Json, other: Json) -> bool:
     """Whether two JSON values say the same: NaN is NaN, 1 is 1.0, and `True` is not 1."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
