@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from langchain_agentrein import identity
 from langchain_agentrein.action import Action, Intent, Status
@@ -75,6 +75,8 @@ def prepare(known: Identified, op: Operation, why: Callable[[Caller, str], Inten
     """
     rein, binding, where = known.rein, known.binding, known.where
     session = identity.session_of(where, rein.journal)
+    if session.tenant is None and rein.tenant is not None:
+        session = replace(session, tenant=rein.tenant)
     alone = CURRENT.get() is None and identity.SESSION_CHANNEL not in where.state
     if alone and binding is None and where.in_graph and not rein.unwinds:
         _warn_nothing_unwinds(rein)

@@ -10,7 +10,7 @@ from langchain_agentrein import engine
 from langchain_agentrein.action import Action, Json, Status
 from langchain_agentrein.engine import Call, Core, Decision, Keeper, Performed, Verdict
 from langchain_agentrein.errors import ConfigError, TransitionError
-from langchain_agentrein.flow import Flow, Step, adriven, driven
+from langchain_agentrein.flow import Flow, adriven, driven
 from langchain_agentrein.operation import Assessment, Operation
 from langchain_agentrein.policy import ApprovalRule, Budget, OnUnknown, Policy
 from langchain_agentrein.reading import Reading
@@ -51,6 +51,7 @@ class AgentRein(Reading):
         drain_timeout: Seconds that a rollback waits for actions under way.
         approval_ttl: Seconds after which an unanswered approval lapses; `None`: never.
         max_payload: Bytes that one payload may take.
+        tenant: Whose sessions these are; no other's are read, decided about or undone, and none are joined.
     Raises:
         ConfigError: An argument cannot work.
         JournalUnavailable: The journal does not answer.
@@ -78,6 +79,7 @@ class AgentRein(Reading):
         drain_timeout: float = 60.0,
         approval_ttl: float | None = None,
         max_payload: int | None = None,
+        tenant: str | None = None,
     ) -> None:
         from langchain_agentrein.journal import Journal
 
@@ -92,7 +94,7 @@ class AgentRein(Reading):
             if value not in allowed:
                 raise ConfigError(f"{name}={value!r}: use one of {', '.join(map(repr, allowed))}")
         self.policy = Policy(rules, budgets, unknown)
-        self.on_failure, self.on_orphans = on_failure, on_orphans
+        self.on_failure, self.on_orphans, self.tenant = on_failure, on_orphans, tenant
         self.journal = Journal(journal, seal=seal, redact=redact, max_payload=max_payload)
         self._clients = clients or {}
         self.unwinds = False
@@ -148,6 +150,7 @@ class AgentRein(Reading):
             intent: What the session is for.
             rules: Rules that come before the common ones.
         """
+        tenant = self.tenant_of(tenant)
         return Session.open(
             self, goal=intent, agent_id=agent_id, thread_id=thread_id, tenant=tenant, rules=rules
         )
@@ -285,6 +288,7 @@ class AgentRein(Reading):
 
     def _recover(self) -> Flow[RollbackReport]:
         """Settle what dead workers left under way, and finish the rollbacks they had begun."""
+        self.refuse_tenant("recover")
         return (yield from engine.recover(self.core))
 
     recover = driven(_recover)
@@ -299,7 +303,7 @@ class AgentRein(Reading):
         Raises:
             TransitionError: It waits for nobody.
         """
-        action: Action = yield Step(self.journal.get, (action_id,))
+        action = yield from self._action(action_id)
         if action.status is Status.PROPOSED:
             kind: Literal["approve", "edit"] = "approve" if args is None else "edit"
             decided = yield from engine.decide(self.core, action, Decision(kind, by=by, args=args))
@@ -323,7 +327,7 @@ class AgentRein(Reading):
         Raises:
             TransitionError: It waits for nobody.
         """
-        action: Action = yield Step(self.journal.get, (action_id,))
+        action = yield from self._action(action_id)
         if action.status is Status.PROPOSED:
             return (yield from engine.decide(self.core, action, Decision("reject", by=by, message=reason)))
         if action.status is Status.IN_DOUBT:

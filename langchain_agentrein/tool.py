@@ -31,6 +31,8 @@ from langchain_agentrein.flow import arun, run
 from langchain_agentrein.function import ToolOperation, is_async, is_sync, unrunnable
 from langchain_agentrein.identity import Caller
 from langchain_agentrein.journal import jsonable
+from langchain_agentrein.journal.codec import told_whole
+from langchain_agentrein.journal.redaction import legible
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.record import decode
 from langchain_agentrein.tool_schema import RATIONALE, RUNTIME, runtime_argument
@@ -177,6 +179,11 @@ class ReversibleTool(Face):
             given = read(shown)
         except Exception:  # noqa: BLE001 - the tool raises it again, and answers it as it is set up to
             return None
+        if not told_whole(shown):
+            # What the record cannot hold nobody could have approved, and no undo would know.
+            raise ActionDenied(
+                f"{self.name} did not run: its arguments are nested too deep to be recorded whole"
+            )
         return self.operation.live(jsonable(shown), given, read)
 
     def _arm(
@@ -234,8 +241,8 @@ class ReversibleTool(Face):
         if not performed.replayed and not belied:
             return performed.shown
         if action.result is not None:
-            return decode(action.result)
-        content: Any = UNRECORDED if action.receipt is None else action.receipt
+            return decode(legible(action.result))
+        content: Any = UNRECORDED if action.receipt is None else legible(action.receipt)
         artifact = None
         if self.response_format == "content_and_artifact" and isinstance(content, list) and len(content) == 2:
             content, artifact = content
@@ -277,6 +284,8 @@ def _calling(tool_input: str | dict[str, Any], known: Identified | None) -> Iter
 
 def _result(op: Operation, performed: Performed) -> Any:
     receipt = performed.action.receipt
+    if performed.replayed:
+        receipt = legible(receipt)
     return UNRECORDED if performed.replayed and receipt is None else op.result(receipt)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from langchain_agentrein.cli import change, check, read
+from langchain_agentrein.cli import change, check, keep, read
 from langchain_agentrein.cli.demo import demo
 from langchain_agentrein.cli.screen import complain
 from langchain_agentrein.cli.source import DEFAULT_JOURNAL, JOURNAL_ENVIRONMENT, Source
@@ -100,7 +100,10 @@ for verb in (
     change.approve,
     change.reject,
     check.verify,
-    change.forget,
+    keep.heads,
+    keep.export,
+    keep.forget,
+    keep.prune,
     check.doctor,
 ):
     app.command()(verb)

@@ -1,9 +1,8 @@
-"""Verbs that change something: plan (what would change), rollback, recover, approve, reject, forget."""
+"""Verbs that change something: plan (what would change), rollback, recover, approve, reject."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -165,7 +164,7 @@ def approve(
             raise ConfigError(f"--args is no JSON: {error}") from error
         if not isinstance(edited, dict):
             raise ConfigError("--args is a JSON object with the action's arguments")
-    before = rein.journal.get(action_id)
+    before = rein.action(action_id)
     if edited is not None and before.status is not Status.PROPOSED:
         raise ConfigError(f"--args is for a call that waits; action {before.id} is {before.status}")
     action = rein.approve(before.id, by=someone(by), args=edited)
@@ -189,39 +188,11 @@ def reject(
 ) -> None:
     """Say no: it may not run; or, in doubt, it did not happen."""
     rein = source_of(ctx).rein()
-    before = rein.journal.get(action_id)
+    before = rein.action(action_id)
     action = rein.reject(before.id, by=someone(by), reason=reason)
     said = "it did not happen, you say" if before.status is Status.IN_DOUBT else "rejected; it will not run"
     say(f"{action.operation} {action.id}: {said}")
     _late(before, action)
-
-
-def forget(
-    ctx: typer.Context,
-    session: SessionOption = None,
-    thread: ThreadOption = None,
-    before: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="All sessions that ended before this (UTC)."
-        ),
-    ] = None,
-    by: ByOption = None,
-    yes: YesOption = False,
-) -> None:
-    """Erase the payloads of ended sessions: arguments, snapshots, reasons. The chain still verifies."""
-    rein = source_of(ctx).rein()
-    where: dict[str, Any] = {}
-    if session is not None or thread is not None or before is None:
-        where = dict(place(rein, session, thread))
-    if before is not None:
-        where["before"] = before.replace(tzinfo=UTC)
-    what = " ".join(str(value) for value in where.values())
-    if not confirmed(f"Forget the payloads of {what}? What is forgotten cannot be undone any more.", yes=yes):
-        say("nothing was done")
-        raise typer.Exit(EXIT_UNSETTLED)
-    erased = rein.forget(**where, by=someone(by))
-    say(f"{erased} session{'s' if erased != 1 else ''} forgotten; the chain still verifies")
 
 
 def _scope(
@@ -236,8 +207,8 @@ def _scope(
         raise ConfigError("--all-sessions goes with --thread")
     return {
         **place(rein, session, thread),
-        "to": rein.journal.get(to).id if to is not None else None,
-        "only": [rein.journal.get(one).id for one in only] if only else None,
+        "to": rein.action(to).id if to is not None else None,
+        "only": [rein.action(one).id for one in only] if only else None,
         "all_sessions": all_sessions,
     }
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from langchain_agentrein.action import Json
+from langchain_agentrein.cli.keep import records_of, text_of
 from langchain_agentrein.cli.read import JsonOption, SessionOption, ThreadOption, place, source_of
 from langchain_agentrein.cli.screen import console, say, say_json
 from langchain_agentrein.cli.source import JOURNAL_ENVIRONMENT, Source
-from langchain_agentrein.errors import AgentReinError
+from langchain_agentrein.errors import AgentReinError, ConfigError
 from langchain_agentrein.journal import Redactor, found_version
 from langchain_agentrein.journal.sealing import ENVIRONMENT as SEAL_ENVIRONMENT
+from langchain_agentrein.timeline.shown import clean
 
 DISTRIBUTION = "langchain-agentrein"
 NEEDED = tuple("langchain langchain-core langgraph pydantic sqlalchemy sqlglot jinja2 rich typer".split())
@@ -35,11 +40,24 @@ def verify(
     heads: Annotated[
         bool, typer.Option("--heads", help="Print each session's last hash, to keep it elsewhere.")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Heads that were kept: finds a chain cut or rewritten as a whole."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Check the chains of an export instead; no journal needed."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check the record: every link, every payload, every row. Exit code 1 if it was altered."""
+    if export is not None:
+        _verify_export(export)
+        return
     rein = source_of(ctx).rein()
-    where = place(rein, session, thread) if session is not None or thread is not None else {}
+    where: dict[str, Any] = place(rein, session, thread) if session is not None or thread is not None else {}
+    if against is not None:
+        where["against"] = _kept(against)
     checked = rein.verify(**where)
     if as_json:
         say_json(
@@ -58,6 +76,28 @@ def verify(
                 typer.echo(f"{head}  {one}")
     if not checked.ok:
         raise typer.Exit(EXIT_BAD)
+
+
+def _kept(file: Path) -> Json:
+    try:
+        return json.loads(text_of(file))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file} holds no heads: {error}") from error
+
+
+def _verify_export(file: Path) -> None:
+    from langchain_agentrein.journal.export import check as check_export
+
+    records = records_of(file)
+    problems = check_export(records)
+    for session, found in problems.items():
+        for problem in found:
+            say(f"{clean(session)}: {clean(problem)}", "bold red")
+    chains = sum(isinstance(one, dict) and one.get("kind") == "chain" for one in records)
+    if problems or not chains:
+        say("" if problems else "it holds no chain", "bold red")
+        raise typer.Exit(EXIT_BAD)
+    say(f"the export is whole: {chains} chain(s)", "green")
 
 
 @dataclass(frozen=True, slots=True)

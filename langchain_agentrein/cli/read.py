@@ -123,7 +123,7 @@ def show(
     from langchain_agentrein.timeline import render_action
 
     rein = source_of(ctx).rein()
-    action = rein.journal.get(action_id)
+    action = rein.action(action_id)
     if as_json:
         say_json(rein.timeline(session=action.session_id)[action.id].to_dict())
         return

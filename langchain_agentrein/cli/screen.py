@@ -15,6 +15,7 @@ from rich.text import Text
 from langchain_agentrein.action import Json
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.journal import Redactor
+from langchain_agentrein.timeline.shown import UNSEEN, clean
 
 WIDTH = 100
 """Columns where no terminal says."""
@@ -28,21 +29,23 @@ def console(*, errors: bool = False) -> Console:
 
 
 def say(what: Any = "", style: str | None = None) -> None:
-    """Print a text as it stands, or whatever rich can render."""
+    """Print a text without what a terminal would obey, or whatever rich can render."""
     if isinstance(what, str):
-        what = Text(what, style or "")
+        what = Text(clean(what), style or "")
     console().print(what)
 
 
 def say_json(value: Json) -> None:
     """Print JSON, for a program to read."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    said = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # JSON itself escapes the oldest control characters alone; the escaped ones mean the same to a program.
+    typer.echo(UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], said))
 
 
 def complain(error: BaseException, source: Any = None) -> None:
     """Say in one line what went wrong, without secrets."""
     redactor = getattr(source, "redactor", None) or Redactor()
-    line = " ".join(redactor.text(str(error)).split())
+    line = " ".join(redactor.text(clean(str(error))).split())
     console(errors=True).print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
 
 

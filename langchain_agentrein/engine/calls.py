@@ -10,7 +10,7 @@ from langchain_agentrein.engine.approvals import denial, lapsed, too_late, unhid
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile, reconcile_paused
-from langchain_agentrein.errors import ApprovalRequired, CallConflict, InDoubt, SessionFrozen
+from langchain_agentrein.errors import ApprovalRequired, CallConflict, ConfigError, InDoubt, SessionFrozen
 from langchain_agentrein.flow import Flow, Sleep, Step
 from langchain_agentrein.operation import Assessment, Operation
 
@@ -109,7 +109,13 @@ def open_session(core: Core, own: SessionRecord) -> Flow[SessionRecord]:
 
 
 def standing_session(core: Core, own: SessionRecord, known: SessionRecord | None) -> Flow[SessionRecord]:
-    """Like `open_session`, where the journal's record of the call's own was just read."""
+    """Like `open_session`, where the journal's record of the call's own was just read.
+
+    Raises:
+        ConfigError: It is another tenant's.
+    """
+    if known is not None and own.tenant is not None and known.tenant not in (None, own.tenant):
+        raise ConfigError(f"session {own.id} is not tenant {own.tenant!r}'s: nothing was done")
     session, n = own, 0
     while known is not None and known.status in CLOSED:
         n += 1

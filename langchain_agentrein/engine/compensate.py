@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from langchain_agentrein.action import Action, Reversal, Status
-from langchain_agentrein.engine.core import Core, OnConflict
+from langchain_agentrein.engine.core import Core, OnConflict, unkept
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.undoing import AWAITING_APPROVAL, Ended, Undoing, said
 from langchain_agentrein.errors import (
@@ -107,7 +107,7 @@ class _Claimed:
     def walk(self) -> Flow[Ended]:
         action = self.action
         if action.reversal is Reversal.NONE:
-            return Ended(Status.IRREVERSIBLE, (f"{action.operation} cannot be undone",))
+            return Ended(Status.IRREVERSIBLE, (unkept(action) or f"{action.operation} cannot be undone",))
         if not action.salt:
             return Ended(Status.IRREVERSIBLE, ("what its undo needs was forgotten",))
         try:

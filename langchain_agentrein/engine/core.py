@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from langchain_agentrein.action import Action, Intent, Json, SessionRecord
 from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.errors import SealError
-from langchain_agentrein.journal.codec import contains_mask
+from langchain_agentrein.journal.codec import contains_mask, contains_masked
+from langchain_agentrein.journal.redaction import REDACTED
 from langchain_agentrein.operation import REGISTRY, Assessment, Operation
 
 if TYPE_CHECKING:
@@ -148,3 +149,20 @@ class Core:
             raise sealed(action)
         cls = REGISTRY.get(action.operation, action.operation_version, action.source)
         return cls.from_args(action.args)
+
+
+def unkept(action: Action) -> str | None:
+    """What is to be said of an irreversible action that holds a secret which could not be kept."""
+    if not contains_masked([action.args, action.before]):
+        return None
+    return "nothing undoes it: it held a secret, and no seal key (AGENTREIN_SEAL_KEY) was set when it ran"
+
+
+def remembered(core: Core, result: Json) -> Json:
+    """What a model was shown, as it is kept for the same call again: no undo needs it, so it may be redacted."""
+    if core.journal.vault.has_key:
+        return result
+    try:
+        return core.journal.redactor.mask(result)
+    except TypeError:  # nested too deep: the receipt of an effect must not be lost over it
+        return REDACTED

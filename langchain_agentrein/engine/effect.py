@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from langchain_agentrein.action import Action, Json, SessionStatus, Status
-from langchain_agentrein.engine.core import Call, Core, Performed, Reported
+from langchain_agentrein.engine.core import Call, Core, Performed, Reported, remembered
 from langchain_agentrein.engine.reconcile import reconcile
 from langchain_agentrein.errors import InDoubt, JournalError, JournalUnavailable, LostRace, NotDone, Throttled
 from langchain_agentrein.flow import Flow, NotBegun, Sleep, Step, run
@@ -96,7 +96,7 @@ def _failed(
     if certain:
         return (yield from _noted(core, action, Status.FAILED, error))
     # The model was given an answer all the same: the same call gets it again, and is not tried again.
-    answer = {"result": error.record} if isinstance(error, Reported) else {}
+    answer = {"result": remembered(core, error.record)} if isinstance(error, Reported) else {}
     action = yield from _noted(core, action, Status.IN_DOUBT, error, **answer)
     if action.status is Status.IN_DOUBT and op.overrides("probe"):
         try:
@@ -124,7 +124,7 @@ def _happened(core: Core, op: Operation, api: Any, action: Action, value: Any) -
     known: dict[str, Any] = {"receipt": receipt}
     result = jsonable(_or(lambda: op.result(receipt), receipt))
     if result != receipt:
-        known["result"] = result
+        known["result"] = remembered(core, result)
     until = _or(lambda: op.undo_until(action), None)
     if until is not None:
         known["columns"] = {"undo_until": round(until.timestamp() * 1e6)}

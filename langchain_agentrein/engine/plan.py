@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_agentrein.action import Action, Json, Reversal, Status
 from langchain_agentrein.engine.compare import Comparison, compare
-from langchain_agentrein.engine.core import Core, sealed
+from langchain_agentrein.engine.core import Core, sealed, unkept
 from langchain_agentrein.engine.foresee import Foresight
 from langchain_agentrein.engine.scope import Progress, Scope
 from langchain_agentrein.engine.undoing import needs_approval, said
@@ -43,7 +43,8 @@ def _line(core: Core, action: Action, ahead: Foresight, progress: Progress) -> F
         why = (action.error or {}).get("unsettled") or "it may have happened"
         line = PlanLine(action, "settle", action.reversal, details=(why,))
     elif action.reversal is Reversal.NONE:
-        line = PlanLine(action, "irreversible", action.reversal, details=("nothing undoes it",))
+        why = unkept(action) or "nothing undoes it"
+        line = PlanLine(action, "irreversible", action.reversal, details=(why,))
     elif not action.salt:
         line = PlanLine(
             action, "irreversible", action.reversal, details=("what its undo needs was forgotten",)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from langchain_agentrein.action import Action, Json, Status
-from langchain_agentrein.engine.core import Core
+from langchain_agentrein.engine.core import Core, remembered
 from langchain_agentrein.errors import JournalError, LostRace
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.journal import jsonable
@@ -95,7 +95,10 @@ def _settled(
     if isinstance(answer, Unknown):
         return (yield from _left(core, action, answer.why))
     known = action.with_(receipt=jsonable(answer.receipt))
-    facts: dict[str, Json] = {"receipt": known.receipt, "result": jsonable(op.result(known.receipt))}
+    facts: dict[str, Json] = {
+        "receipt": known.receipt,
+        "result": remembered(core, jsonable(op.result(known.receipt))),
+    }
     facts |= yield from _left_behind(op, api, known, answer.after, fresh=fresh)
     settled = yield Step(
         lambda: core.journal.move(action, Status.EXECUTED, detail={"settled": "probe"}, **facts)

@@ -9,9 +9,9 @@ from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.runnables import RunnableConfig
 
 from langchain_agentrein import engine
-from langchain_agentrein.action import Action, Status
+from langchain_agentrein.action import Action, SessionRecord, Status
 from langchain_agentrein.engine import Scope
-from langchain_agentrein.errors import InDoubt, OrphanedActions
+from langchain_agentrein.errors import ConfigError, InDoubt, OrphanedActions
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.graphs.ask import YES_NO, Approver, Question, approver_of, ask_all, has_checkpointer
 from langchain_agentrein.graphs.lending import may_ask
@@ -20,16 +20,28 @@ from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
 
 
-def leave_behind(rein: AgentRein, thread_id: str, session_id: str) -> Flow[None]:
+def leave_behind(rein: AgentRein, thread_id: str, session_id: str, tenant: str | None) -> Flow[None]:
     """A new turn begins: the thread's open session is superseded, and a walk that nobody goes on with is finished.
 
     A cancelled run may have left one half-way. And a new message is no answer to a question about a walk:
     what is harmless is undone, unless nobody was to be walked back unasked.
+
+    Raises:
+        ConfigError: The thread is another tenant's.
     """
+    if tenant is not None:
+        yield from _refuse_foreign(rein, thread_id, tenant)
     replaced: list[str] = yield Step(rein.journal.supersede, (thread_id, session_id))
     for old in replaced:
         yield from engine.expire(rein.core, Scope((old,)))
     yield from engine.finish_walks(rein.core, thread_id, unanswered=rein.on_failure != "ask")
+
+
+def _refuse_foreign(rein: AgentRein, thread_id: str, tenant: str) -> Flow[None]:
+    """A thread's id comes from a client: one of another tenant's must not lead to that one's sessions."""
+    known: list[SessionRecord] = yield Step(lambda: rein.journal.sessions(thread_id=thread_id))
+    if any(one.tenant not in (None, tenant) for one in known):
+        raise ConfigError(f"thread {thread_id!r} is not tenant {tenant!r}'s: nothing was done")
 
 
 def orphans(

@@ -79,7 +79,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         self.tools = []
         self.rein, self.approver, self.reraise = rein, approver, reraise
         self.on_model_failure = on_model_failure
-        self.agent_id, self.tenant = agent_id, tenant
+        self.agent_id, self.tenant = agent_id, rein.tenant_of(tenant)
         self._capture = Capture(capture_intent, intent_limit)
         self._beside = Beside()
         whom: Any = {"approver": approver, "beside": self._beside}
@@ -111,7 +111,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         thread_id = (get_config().get("configurable") or {}).get("thread_id")
         session_id = identity.session_id(thread_id, state["messages"])
         if thread_id is not None:
-            yield from doubt.leave_behind(self.rein, thread_id, session_id)
+            yield from doubt.leave_behind(self.rein, thread_id, session_id, self.tenant)
         return {SESSION_CHANNEL: session_id}
 
     def _outer(self) -> Session | None:

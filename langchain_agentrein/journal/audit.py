@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from langchain_agentrein.action import Json, Status
 from langchain_agentrein.journal import schema
 from langchain_agentrein.journal.chain import breaks
 from langchain_agentrein.journal.codec import BYTES, SEALED_BYTES, digest
+from langchain_agentrein.journal.heads import missed
 from langchain_agentrein.journal.rows import COLUMNS
 
 _A, _B, _E, _P, _S = (
@@ -55,8 +56,12 @@ class Verification:
         return "\n".join(["the record was altered:", *lines])
 
 
-def verify(connection: Connection, session_ids: Collection[str] | None) -> Verification:
-    """Check links, payloads and rows of sessions; `None`: of all."""
+def verify(
+    connection: Connection,
+    session_ids: Collection[str] | None,
+    against: Mapping[str, tuple[int, str]] | None = None,
+) -> Verification:
+    """Check links, payloads and rows of sessions; `None`: of all; and that they go on from kept heads."""
     query = select(schema.sessions)
     if session_ids is not None:
         query = query.where(_S.id.in_(list(session_ids)))
@@ -78,6 +83,8 @@ def verify(connection: Connection, session_ids: Collection[str] | None) -> Verif
         problems[lost] = ["the session's row is missing"]
     if session_ids is None and (strays := _strays(connection)):
         problems["(no session)"] = strays
+    for lost, why in missed(connection, against or {}, session_ids):
+        problems.setdefault(lost, []).append(why)
     heads = {session["id"]: session["head"] for session in sessions}
     return Verification(len(sessions), count, problems, heads)
 

@@ -130,6 +130,23 @@ def _said(value: Any, depth: int, around: set[int]) -> Json:
         return f"({type(value).__name__})"
 
 
+def told_whole(value: Any) -> bool:
+    """Whether `jsonable` would say all of it, rather than that it is nested too deep."""
+    level: dict[int, Any] = {id(value): value}
+    for depth in range(MAX_DEPTH):
+        nested = [one for one in level.values() if isinstance(one, Mapping | list | tuple | set | frozenset)]
+        if not nested:
+            return True
+        if depth > MAX_DEPTH // 2:
+            return False
+        level = {
+            id(inner): inner
+            for one in nested
+            for inner in (one.values() if isinstance(one, Mapping) else one)
+        }
+    return False
+
+
 def same(one: Json, other: Json) -> bool:
     """Whether two JSON values say the same: NaN is NaN, 1 is 1.0, and `True` is not 1."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -143,10 +160,20 @@ def same(one: Json, other: Json) -> bool:
 
 def contains_mask(value: Json) -> bool:
     """Whether a secret is missing in it: it was masked, or sealed with a key that is not here."""
+    return any(True for _ in _hidden(value))
+
+
+def contains_masked(value: Json) -> bool:
+    """Whether a secret in it was masked, and so is lost."""
+    return any(MASKED in one for one in _hidden(value))
+
+
+def _hidden(value: Json) -> Iterator[Hidden]:
     if isinstance(value, Hidden):
-        return True
-    if isinstance(value, dict):
-        return any(contains_mask(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(contains_mask(item) for item in value)
-    return False
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _hidden(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _hidden(item)

@@ -38,6 +38,35 @@ _VALUE = re.compile(
     r"|(?i:\bbearer\s+)(?=[A-Za-z0-9._\-]*\d)[A-Za-z0-9._\-]{16,}"
     r"|(?<=://)[^/\s:@]*:[^/\s:@]+(?=@)"
 )
+_ASSIGNED = re.compile(
+    r"""(?<![\w.\-])(?P<key>[\w.\-]{1,64}+)\\*["'`]?\s{0,4}(?:=>|:=|[=:])\s{0,4}"""
+    r"""(?P<open>\\*["'])(?P<value>(?:(?P=open){2}|(?!(?P=open))(?:\\.|[^\n\\]))+)(?P=open)"""
+    r"""|(?<=[?&])(?P<field>[\w.\-]{1,64}+)=(?P<argument>[^&#\s"'<>]+)"""
+    r"""|(?i:\bauthorization\\*["']?\s*[:=]\s*\\*["']?(?P<scheme>basic|token|digest|apikey)\s+)(?P<proof>[^\s"'\\]+)"""
+    r"""|(?i:\bx-(?P<header>(?:[a-z\-]*-)?(?:key|token|secret)):[ \t]*)(?P<content>[^\s"'\\]+)"""
+)
+"""What gives a name its value inside a text: in JSON, SQL or code, in a URL's query, in a header."""
+_SAID = ("value", "argument", "proof", "content")
+_TELLING = (
+    *(
+        "passw",
+        "passphrase",
+        "pwd",
+        "secret",
+        "key",
+        "token",
+        "bearer",
+        "authorization",
+        "credential",
+        "cookie",
+    ),
+    *("session", "ssn", "card", "cvc", "cvv", "iban"),
+)
+"""Without one of these nothing in a text names a secret."""
+_PLACEHOLDER = re.compile(
+    r"\$\w+|\$\{[^}]*\}|\{\{.*\}\}|\{\w*\}|<[\w \-]+>|%\(\w+\)s|:\w+|\[redacted\]|\*+|(?i:true|false|null|none|string)"
+)
+"""What stands where a secret will be."""
 _SIGNS = (
     *(
         "-----BEGIN",
@@ -87,7 +116,9 @@ def _named(key: str) -> bool:
 def shaped(text: str) -> bool:
     """Whether a text holds what looks like a well-known kind of credential."""
     if len(text) <= LONG:
-        return _signed(text) and _VALUE.search(text) is not None
+        return (_signed(text) and _VALUE.search(text) is not None) or any(_assigned(text))
+    if any(any(_assigned(text, max(0, at - 128), at + 2 * WINDOW)) for at in _telling(text)):
+        return True
     places = [place for sign in _SIGNS for place in _places(text, sign)]
     places += [found.start() for found in _BEARER.finditer(text)]
     if len(places) * WINDOW > len(text):
@@ -100,6 +131,42 @@ def _signed(text: str) -> bool:
         if sign in text:
             return True
     return _BEARER.search(text) is not None
+
+
+def _assigned(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """Where in a text the value of a name stands that names a secret."""
+    if "=" not in text and ":" not in text:
+        return
+    part = text[start:end]
+    low = part.lower()
+    if not any(word in low for word in _TELLING):
+        return
+    for found in _ASSIGNED.finditer(part):
+        key = found["key"] or found["field"]
+        group = next(name for name in _SAID if found[name] is not None)
+        if (key is None or named(key)) and not _PLACEHOLDER.fullmatch(found[group]):
+            yield start + found.start(group), start + found.end(group)
+
+
+def _telling(text: str) -> Iterator[int]:
+    """Where to look in a long text: one place for each window in which something may be named."""
+    low = text.encode("ascii", "replace").lower()  # as long as the text, which its lower case may not be
+    windows = set()
+    for word in _TELLING:
+        at = low.find(word.encode())
+        while at >= 0:
+            windows.add(at // WINDOW)
+            at = low.find(word.encode(), (at // WINDOW + 1) * WINDOW)
+    yield from (window * WINDOW for window in windows)
+
+
+def hidden(text: str) -> str:
+    """A text with the credentials in it replaced."""
+    done, parts = 0, []
+    for start, end in _assigned(text):
+        parts += [text[done:start], REDACTED]
+        done = end
+    return _VALUE.sub(REDACTED, "".join([*parts, text[done:]]))
 
 
 def _places(text: str, sign: str) -> Iterator[int]:
@@ -118,6 +185,17 @@ def is_secret(key: str, value: Json) -> bool:
     if isinstance(value, bytes):
         return shaped(value.decode("latin-1"))
     return isinstance(value, str) and shaped(value)
+
+
+def legible(value: Json) -> Json:
+    """A copy in which what was masked, or cannot be opened here, says so."""
+    if isinstance(value, Hidden):
+        return REDACTED
+    if isinstance(value, dict):
+        return {name: legible(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [legible(item) for item in value]
+    return value
 
 
 class Redactor:
@@ -175,5 +253,5 @@ class Redactor:
         if not self.is_secret(key, value):
             return value
         if isinstance(value, str) and not named(key) and shaped(value):
-            return _VALUE.sub(REDACTED, value)
+            return hidden(value)
         return REDACTED

@@ -23,6 +23,8 @@ from langchain_agentrein.action import (
     Status,
     Undo,
 )
+from langchain_agentrein.journal.codec import Hidden
+from langchain_agentrein.journal.redaction import REDACTED
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -168,7 +170,7 @@ def to_action(row: RowMapping, payload: Mapping[str, Json]) -> Action:
         result=values.get("result"),
         after=values.get("after"),
         error=values.get("error"),
-        intent=Intent(**(values.get("intent") or {})),
+        intent=Intent(**{name: words(said) for name, said in (values.get("intent") or {}).items()}),
         approval=_approval(approval) if approval else None,
         undo=Undo(**{**undo, "residue": tuple(undo["residue"])}) if undo else Undo(),
         seen="after" in values,
@@ -190,6 +192,11 @@ def moved(action: Action, values: Mapping[str, Any], payload: Mapping[str, Any])
     return action.with_(**changed)
 
 
+def words(said: Any) -> Any:
+    """A text as a reader gets it: what no key could seal, or none can open, says that it is hidden."""
+    return REDACTED if isinstance(said, Hidden) else said
+
+
 def _approval(stored: Mapping[str, Any]) -> Approval:
     return Approval(**{**stored, "at": moment(stored["at"]), "expires_at": moment(stored["expires_at"])})
 
@@ -198,7 +205,7 @@ def to_session(row: RowMapping, payload: Mapping[str, Json]) -> SessionRecord:
     """A session from its row and its merged payloads."""
     return SessionRecord(
         id=row["id"],
-        goal=payload.get("goal") or "",
+        goal=words(payload.get("goal")) or "",
         status=SessionStatus(row["status"]),
         thread_id=row["thread_id"],
         tenant=row["tenant"],
@@ -207,7 +214,7 @@ def to_session(row: RowMapping, payload: Mapping[str, Json]) -> SessionRecord:
         opened_at=moment(row["opened_at"]),
         closed_at=moment(row["closed_at"]),
         failure=payload.get("failure"),
-        reason=payload.get("reason"),
+        reason=words(payload.get("reason")),
         scope=payload.get("scope"),
         by=row["requested_by"],
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
 
 from langchain_agentrein.action import Json, SessionStatus
-from langchain_agentrein.journal import audit, erasure, schema
+from langchain_agentrein.errors import ConfigError
+from langchain_agentrein.journal import audit, erasure, export, heads, mentions, schema
 from langchain_agentrein.journal.ledger import Ledger
 from langchain_agentrein.journal.rows import now
 
@@ -73,10 +74,48 @@ class Sessions(Ledger):
             if self.set_session(other, SessionStatus.SUPERSEDED, expect=[SessionStatus.OPEN])
         ]
 
-    def verify(self, session_ids: Collection[str] | None = None) -> audit.Verification:
-        """Check the record of sessions; `None`: of all."""
+    def verify(
+        self,
+        session_ids: Collection[str] | None = None,
+        *,
+        against: Mapping[str, tuple[int, str]] | None = None,
+    ) -> audit.Verification:
+        """Check the record of sessions; `None`: of all.
+
+        Args:
+            against: Lengths and heads that were kept elsewhere.
+        """
         with self.store.read() as connection:
-            return audit.verify(connection, session_ids)
+            return audit.verify(connection, session_ids, against)
+
+    def heads(self, key: str | bytes | None = None) -> dict[str, Json]:
+        """Every session's head, signed.
+
+        Raises:
+            ConfigError: There is no key, or it is too short.
+        """
+        with self.store.read() as connection:
+            return heads.signed(connection, key, datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def chains(self, session_ids: Collection[str]) -> list[dict[str, Json]]:
+        """The chains of sessions as JSON, for an export."""
+        with self.store.read() as connection:
+            return export.chains(connection, session_ids)
+
+    def mentioning(self, words: str) -> list[str]:
+        """The sessions whose payloads hold a text.
+
+        Raises:
+            ConfigError: Some cannot be read here, for want of their key, and so may hold it unseen.
+        """
+        with self.store.read() as connection:
+            found, closed = mentions.mentioning(connection, self.vault, words)
+        if closed:
+            raise ConfigError(
+                f"{len(closed)} session(s) hold sealed values whose key is not here, and may mention it unseen: "
+                f"set AGENTREIN_SEAL_KEY; such as {min(closed)}"
+            )
+        return sorted(found)
 
     def forget(
         self, session_ids: Collection[str] | None, *, before: datetime | None = None, by: str | None = None

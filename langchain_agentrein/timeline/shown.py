@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from langchain_agentrein.action import Json
+from langchain_agentrein.journal.codec import Hidden
+from langchain_agentrein.journal.redaction import REDACTED
 
 Mask: TypeAlias = Callable[[Json], Json]
 """Replaces the secrets in a JSON value; a text is the simplest one."""
@@ -38,6 +40,8 @@ _UNSEEN = re.compile(
     "\U000e0000-\U000e007f]"  # tags: text that no screen shows
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
+UNSEEN = re.compile(f"{_UNSEEN.pattern}|{_SURROGATE.pattern}")
+"""What no terminal should be given."""
 
 _TELLING = ("statement", "sql", "query", "title", "subject", "to", "path", "email", "text", "content")
 """Arguments that say best what a call is about, most telling first."""
@@ -123,7 +127,7 @@ class Shown:
         """One text; `None` is empty."""
         if value is None:
             return ""
-        shown = self.value(value if isinstance(value, str) else str(value))
+        shown = self.value(value if isinstance(value, str | Hidden) else str(value))
         shown = shown if isinstance(shown, str) else _word(shown)
         return shown if len(shown) <= limit else f"{shown[:limit]}... ({len(shown):,} characters)"
 
@@ -144,6 +148,8 @@ class Shown:
         def walk(value: Any, depth: int) -> Json:
             nonlocal left
             left -= 1
+            if isinstance(value, Hidden):
+                return REDACTED
             if isinstance(value, Mapping | list | tuple) and value and (depth >= MAX_DEPTH or left <= 0):
                 return f"... ({len(value):,} items not shown)"
             if isinstance(value, Mapping):

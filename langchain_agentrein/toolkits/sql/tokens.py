@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from sqlglot import Token, TokenType
 from sqlglot.dialects import SQLite
 from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import TokenError
 
 
 class _SQLite(SQLite):  # type: ignore[misc]
@@ -16,6 +18,7 @@ class _SQLite(SQLite):  # type: ignore[misc]
         COMMANDS = SQLite.Tokenizer.COMMANDS - {TokenType.REPLACE}
 
 
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _QUOTED = (TokenType.IDENTIFIER, TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.BYTE_STRING)
 
 
@@ -23,12 +26,30 @@ def tokens_of(sql: str, dialect: str) -> list[Token]:
     """The tokens of one statement, without semicolons at its end.
 
     Raises:
-        sqlglot.errors.SqlglotError: A string or a comment does not end.
+        sqlglot.errors.SqlglotError: A string or a comment does not end, or the database would read another one.
     """
+    if "\0" in sql:
+        raise TokenError("it holds a NUL character, where a driver may cut it")
     tokens = list(Dialect.get_or_raise(_SQLite if dialect == "sqlite" else dialect).tokenize(sql))
+    if dialect == "sqlite" and any(map(_ends_differently, _gaps(sql, tokens))):
+        raise TokenError("a comment ends with a carriage return alone, over which SQLite reads on")
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
     return tokens
+
+
+def _gaps(sql: str, tokens: Sequence[Token]) -> Iterator[str]:
+    """What stands before, between and after the tokens: space and comments."""
+    done = 0
+    for token in tokens:
+        yield sql[done : token.start]
+        done = token.end + 1
+    yield sql[done:]
+
+
+def _ends_differently(gap: str) -> bool:
+    """Whether a line ends here for the tokenizer, and not for SQLite, which reads on to the newline."""
+    return "--" in gap and _LONE_RETURN.search(gap) is not None
 
 
 def place_of(tokens: Sequence[Token], word: str, start: int = 0) -> int:

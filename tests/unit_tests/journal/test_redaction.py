@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from langchain_agentrein.journal import Redactor
 from langchain_agentrein.journal.codec import Hidden
@@ -146,3 +149,67 @@ def test_what_is_hidden_is_shown_as_that() -> None:
 def test_what_is_no_json_is_not_shown(value: Any) -> None:
     with pytest.raises(TypeError):
         Redactor().mask(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"access_token": "t1", "ok": true}', '{"access_token": "[redacted]", "ok": true}'),
+        ('{"password":"a\\"b"}', '{"password":"[redacted]"}'),
+        ('{\\"api_key\\": \\"a b\\"}', '{\\"api_key\\": \\"[redacted]\\"}'),
+        ("UPDATE u SET password = 'it''s x', a = 'b'", "UPDATE u SET password = '[redacted]', a = 'b'"),
+        ("{'secret': 's', 'n': 1}", "{'secret': '[redacted]', 'n': 1}"),
+        ("secret_key => 'x'", "secret_key => '[redacted]'"),
+        ("https://x.example/?token=abc&page=2", "https://x.example/?token=[redacted]&page=2"),
+        ("Authorization: Basic YW5hOng=", "Authorization: Basic [redacted]"),
+        ("X-Api-Key: abc123", "X-Api-Key: [redacted]"),
+    ],
+)
+def test_a_value_that_is_named_inside_a_text(text: str, shown: str) -> None:
+    redactor = Redactor()
+    assert redactor.is_secret("", text)
+    assert redactor.text(text) == shown
+    assert redactor.text(shown) == shown and not redactor.is_secret("", shown)
+    far = "x" * 30_000 + "\n"
+    assert redactor.text(far + text) == far + shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Forgot your password? See: 'here'",
+        "password = :pw",
+        "password: '${DB_PASSWORD}'",
+        "token_type: 'bearer'",
+        "password=''",
+        "page_token: 'abc'",
+        "f(token=token)",
+        "the key is 'left'",
+        '{"password": "<your password>"}',
+    ],
+)
+def test_what_only_speaks_of_secrets_is_left_alone(text: str) -> None:
+    assert Redactor().text(text) == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from(list("abtoken\"'`=:\\ \n{}[],?&-$")), max_size=60))
+def test_redacting_twice_is_redacting_once(text: str) -> None:
+    once = Redactor().text(text)
+    assert Redactor().text(once) == once
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["password", "apiKey", "X-Api-Key", "client_secret", "db.token"]),
+    st.text(st.characters(codec="ascii", min_codepoint=33, max_codepoint=126), min_size=12, max_size=30).map(
+        "s3".__add__
+    ),
+    st.text(max_size=10),
+)
+def test_a_secret_in_json_is_found_however_often_it_was_quoted(key: str, secret: str, around: str) -> None:
+    value: Any = {"a": around, key: secret, "b": [around]}
+    for _ in range(3):
+        value = json.dumps(value)
+        if secret in value:
+            assert secret not in Redactor().text(value)

@@ -7,6 +7,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from langchain_agentrein.action import Intent, SessionStatus, Status, Undo
 from langchain_agentrein.report import ReportLine, RollbackReport
@@ -130,3 +132,29 @@ def test_the_words_of_a_hidden_text_are_shown() -> None:
 
 def test_rich_markup_is_text() -> None:
     assert "[bold red]markup[/] [/nonsense]" in str(hostile("[bold red]markup[/] [/nonsense]"))
+
+
+BREAKING = st.lists(
+    st.one_of(
+        st.sampled_from([*"<>&\"'`[](){}|#;%\\\n\r\x1b\x9b\x00\u202e", "-->", "<script>", "</", "<!--", "&lt;", "#quot;", "]]"]),
+        st.sampled_from([" on", "click", "end", "subgraph", "javascript:", "[/]", "[link=x]", "\x1b]8;;x\x07", "${x}"]),
+        st.text(max_size=4),
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
+"""Texts of what breaks out of something."""
+
+
+@settings(max_examples=40, deadline=None)
+@given(BREAKING)
+def test_no_text_becomes_anything_but_text(text: str) -> None:
+    timeline = hostile(f"a{text}")
+    html, mermaid = timeline.to_html(), timeline.to_mermaid()
+    assert elements(html) - {("code", ())} <= elements(CALM.to_html())
+    shape = [re.sub(r'"[^"]*"', '""', row) for row in mermaid.splitlines()]
+    assert shape == [re.sub(r'"[^"]*"', '""', row) for row in CALM.to_mermaid().splitlines()]
+    for one in (str(timeline), html, mermaid, json.dumps(timeline.to_dict(), ensure_ascii=False)):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]", one)
+
+
+CALM = hostile("harmless")

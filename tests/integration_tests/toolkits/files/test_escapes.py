@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from langchain_agentrein.action import Action, Status
 from langchain_agentrein.errors import Conflict, NotDone
@@ -195,3 +198,37 @@ def test_a_file_swapped_for_a_link_is_not_read(
         (api.path / "a" / "inner").unlink()
         plant(api.path, "a/inner", "inner")
     assert (outside / "secret").read_text() == "do not touch"
+
+
+STEPS = [
+    "..",
+    ".",
+    "",
+    "out",
+    "way",
+    "secret",
+    "secret-link",
+    "a",
+    "inner",
+    "root2",
+    "\0",
+    "~",
+    "\ud800",
+    "proc",
+    "new",
+]
+ROUTES = st.tuples(st.sampled_from(["", "/", "//", "./"]), st.lists(st.sampled_from(STEPS), max_size=6))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ROUTES, st.integers(0, 8))
+def test_no_route_leads_out(outside: Path, api: Root, route: tuple[str, list[str]], which: int) -> None:
+    def beside() -> dict[str, Any]:
+        found = {path.name: path.read_text() for path in outside.iterdir() if path.is_file()}
+        return {**found, "root2": (outside / "root2" / "secret").read_text()}
+
+    before, op = beside(), every(route[0] + "/".join(route[1]))[which]
+    # What the model may do inside the root, it may; a refusal says so.
+    with contextlib.suppress(NotDone, Conflict):
+        op.do(api, recorded(op, api))
+    assert beside() == before
