@@ -16,6 +16,8 @@ from typing import Any
 from langchain_agentrein.action import Json
 
 BYTES, SEALED, SEALED_BYTES, MASKED, PAIRS = "$bytes", "$sealed", "$sealed_bytes", "$masked", "$pairs"
+PACKED = "$packed"
+"""Beside bytes that are compressed JSON."""
 MAX_DEPTH = 100
 """Levels of nesting; Python's own recursion limit is not far above, in a deep graph."""
 MAX_BITS = 14_000

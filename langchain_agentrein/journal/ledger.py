@@ -166,9 +166,9 @@ class Ledger(Reader):
         limited: bool,
     ) -> str:
         text, blobs = self._packed(payload)
-        size = len(text) + sum(map(len, blobs.values()))
+        size = _size(text, blobs)
         if limited and size > self.max_payload:
-            sizes = {name: len(self.vault.pack(value)[0]) for name, value in payload.items()}
+            sizes = {name: _size(*self.vault.pack(value)) for name, value in payload.items()}
             raise PayloadTooLarge(max(sizes, key=sizes.__getitem__), size, self.max_payload)
         _PAYLOAD.run(connection, {"owner_id": owner, "n": n, "salt": salt, "data": text})
         for name, data in blobs.items():
@@ -189,6 +189,10 @@ class Ledger(Reader):
         except (TypeError, ValueError, RecursionError):
             return False
         return True
+
+
+def _size(text: str, blobs: Mapping[str, bytes]) -> int:
+    return len(text) + sum(map(len, blobs.values()))
 
 
 def refuse_closed(head: Mapping[str, Any]) -> None:

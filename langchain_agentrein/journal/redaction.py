@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from langchain_agentrein.action import Json
-from langchain_agentrein.journal.codec import MAX_DEPTH, Hidden
+from langchain_agentrein.journal.codec import MAX_DEPTH, Hidden, leaves
+from langchain_agentrein.journal.packed import Packed
 
 IsSecret: TypeAlias = Callable[[str, Json], bool]
 """`(key, value) -> bool`: whether the leaf `value`, found under `key`, is a secret."""
@@ -206,6 +207,8 @@ class Redactor:
 
     def is_secret(self, key: str, value: Json) -> bool:
         """Whether this leaf must not be shown. A detector that raises counts as "yes"."""
+        if isinstance(value, Packed):
+            return named(key) or any(self.is_secret(*leaf) for leaf in leaves(value.value(), sticky=named))
         if is_secret(key, value):
             return True
         if self._extra is None or value is None:

@@ -15,6 +15,7 @@ from langchain_agentrein.journal.codec import (
     BYTES,
     MASKED,
     MAX_DEPTH,
+    PACKED,
     PAIRS,
     SEALED,
     SEALED_BYTES,
@@ -23,6 +24,7 @@ from langchain_agentrein.journal.codec import (
     refuse_odd,
     refuse_odd_key,
 )
+from langchain_agentrein.journal.packed import Packed
 from langchain_agentrein.journal.redaction import REDACTED, Redactor, named
 
 KeySource: TypeAlias = "str | bytes | Callable[[], str | bytes]"
@@ -98,7 +100,8 @@ class Vault:
             data = self._fernet.encrypt(item) if secret else item
             name = hashlib.sha256(data).hexdigest()
             blobs[name] = data
-            return {SEALED_BYTES if secret else BYTES: name}
+            kept = {SEALED_BYTES if secret else BYTES: name}
+            return {**kept, PACKED: True} if isinstance(item, Packed) else kept
         return {SEALED: self._fernet.encrypt(json.dumps(item).encode()).decode()} if secret else item
 
     def unpack(self, text: str, blob: Callable[[str], bytes | None]) -> Json:
@@ -118,11 +121,10 @@ class Vault:
             return dict(self._pair(n, name, item, blob) for n, (name, item) in enumerate(value[PAIRS]))
         if MASKED in value:
             return Hidden(value)
-        if BYTES in value:
-            return blob(value[BYTES])
-        if SEALED_BYTES in value:
-            data = blob(value[SEALED_BYTES])
-            return self._open(data, value) if data is not None else None
+        if BYTES in value or SEALED_BYTES in value:
+            data = blob(value.get(BYTES) or value[SEALED_BYTES])
+            opened = self._open(data, value) if data is not None and SEALED_BYTES in value else data
+            return Packed(opened) if PACKED in value and isinstance(opened, bytes) else opened
         if SEALED in value:
             opened = self._open(value[SEALED].encode(), value)
             return json.loads(opened) if isinstance(opened, bytes) else opened

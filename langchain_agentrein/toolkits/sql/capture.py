@@ -9,9 +9,7 @@ The snapshot that comes of it:
      "rowcount": int,             # rows that the statements themselves name
      "returned": [{column: value}],   # the first rows of a RETURNING
      "tables": [{"schema": str, "name": str, "label": str,
-                 "rows": [{"key": {column: value},
-                           "before": {column: value} | None,     # None: it was not there
-                           "after": {column: value} | None}]}],  # None: it is gone
+                 "rows": [row]}],    # see `blocks`; many rows: "blocks": [block]
      "sequences": [str],          # that it advanced, and an undo cannot set back
      "counters": [{"name": str, "before": int | None, "after": int}]}   # those that it can
 
@@ -32,11 +30,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.errors import NotDone, Throttled
+from langchain_agentrein.toolkits.sql.apart import NEEDED_WHOLE, tables_in_order
+from langchain_agentrein.toolkits.sql.blocks import TOGETHER
 from langchain_agentrein.toolkits.sql.database import Database
-from langchain_agentrein.toolkits.sql.model import Table
-from langchain_agentrein.toolkits.sql.recording import RETURNED, Changed, Ran
-from langchain_agentrein.toolkits.sql.rows import ROWID, Values, key_of
-from langchain_agentrein.toolkits.sql.statement import Statement
+from langchain_agentrein.toolkits.sql.recording import RETURNED, Ran
+from langchain_agentrein.toolkits.sql.rows import Rows
+from langchain_agentrein.toolkits.sql.statement import Statement, refuse
 
 PAUSE = 0.05
 """Seconds before the second try; doubled for each further one."""
@@ -122,17 +121,24 @@ def record(
         recorder.close()
     moved = _moved(counted, database.counters(connection))
     settable, sequences = database.own_counters(connection, moved, changed, statements)
-    return {
+    snapshot = {
         "dialect": database.dialect,
         "kind": ", ".join(dict.fromkeys(statement.verb for statement in statements)),
         "xid": database.transaction_id(connection),
         "salt": os.urandom(16).hex(),
         "rowcount": sum(one.rowcount for one in ran),
         "returned": _returned(ran),
-        "tables": [_table(one) for one in changed],
+        "tables": [one.as_json() for one in changed],
         "sequences": sequences,
         "counters": settable,
     }
+    total = sum(one.rows.count for one in changed)
+    if total > TOGETHER and tables_in_order(Rows(database, connection), snapshot) is None:
+        refuse(
+            f"it touches {total:,} rows, more than the {TOGETHER:,} that can be put back together: {NEEDED_WHOLE}",
+            "narrow its WHERE and send it in parts",
+        )
+    return snapshot
 
 
 def _moved(before: Mapping[str, int], after: Mapping[str, int]) -> list[dict[str, Json]]:
@@ -145,28 +151,3 @@ def _moved(before: Mapping[str, int], after: Mapping[str, int]) -> list[dict[str
 
 def _returned(ran: Sequence[Ran]) -> list[dict[str, Json]]:
     return [row for one in ran for row in one.returned][:RETURNED]
-
-
-def _table(changed: Changed) -> Json:
-    table = changed.table
-    rows = [
-        _row(table, changed.before.get(key), changed.after.get(key))
-        for key in {**changed.before, **changed.after}
-    ]
-    return {"schema": table.id[0], "name": table.id[1], "label": table.label, "rows": rows}
-
-
-def _row(table: Table, before: Values | None, after: Values | None) -> Json:
-    if before is not None and after is not None:
-        changed = [name for name in before if before[name] != after[name] and name != ROWID]
-        return {
-            "key": key_of(table, before),
-            "before": {c: before[c] for c in changed},
-            "after": {c: after[c] for c in changed},
-        }
-    whole = before if before is not None else after
-    return {"key": key_of(table, whole or {}), "before": before, "after": _shown(after)}
-
-
-def _shown(values: Values | None) -> Values | None:
-    return {name: value for name, value in values.items() if name != ROWID} if values is not None else None

@@ -6,6 +6,8 @@ A change of the schema is `ddl`'s, which answers the same questions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,14 +26,22 @@ from langchain_agentrein.operation import (
     Unknown,
 )
 from langchain_agentrein.toolkits.sql import ddl
+from langchain_agentrein.toolkits.sql.apart import tables_in_order
 from langchain_agentrein.toolkits.sql.attached import attached
+from langchain_agentrein.toolkits.sql.blocks import TOGETHER, count_of, in_parts, kinds_of, rows_of
 from langchain_agentrein.toolkits.sql.capture import Held, capture, reason
 from langchain_agentrein.toolkits.sql.database import Database, database_of
 from langchain_agentrein.toolkits.sql.forecast import Limits, forecast
-from langchain_agentrein.toolkits.sql.model import TableId
-from langchain_agentrein.toolkits.sql.observation import as_after, as_before, changes, fields_of
+from langchain_agentrein.toolkits.sql.observation import (
+    as_after,
+    as_before,
+    changes,
+    fields_of,
+    in_blocks,
+    present,
+)
 from langchain_agentrein.toolkits.sql.restore import restore
-from langchain_agentrein.toolkits.sql.rows import Rows, Values
+from langchain_agentrein.toolkits.sql.rows import Rows
 from langchain_agentrein.toolkits.sql.statement import parse, refuse, tables_in
 
 KEYS_SHOWN = 100
@@ -53,7 +63,7 @@ class SqlExecute(Operation):
 
     many: ClassVar[int] = 100
     """Rows above which the risk is high."""
-    most: ClassVar[int] = 200_000
+    most: ClassVar[int] = 2_000_000
     """Rows above which a statement is refused: their images are kept."""
 
     statement: str = Field(description="SQL that changes rows, with :name for each parameter.")
@@ -66,7 +76,8 @@ class SqlExecute(Operation):
         """Counts the rows that the statement would touch, in a transaction that cannot write."""
         limits = Limits(self.risk, self.many, self.most)
         if self._is_ddl(api):
-            return ddl.forecast(database_of(api), self.statement, limits)
+            fewer = replace(limits, most=min(self.most, TOGETHER))
+            return ddl.forecast(database_of(api), self.statement, fewer)
         risk, summary = forecast(database_of(api), self.statement, self.parameters, limits)
         return Assessment(risk, self.reversal, summary, self.undo_risk, self.undo_effects)
 
@@ -91,7 +102,7 @@ class SqlExecute(Operation):
         if self._is_ddl(api):
             if self.parameters:
                 refuse("a change of the schema takes no parameters", "write the values into it")
-            self._held = ddl.capture(self._database, self.statement, self.most)
+            self._held = ddl.capture(self._database, self.statement, min(self.most, TOGETHER))
             return self._held.before
         statements = parse(self.statement, self._database.dialect)
         self._held = capture(self._database, statements, self.parameters, self.most)
@@ -158,8 +169,7 @@ class SqlExecute(Operation):
         if action.before["kind"] == "ddl":
             return ddl.attached(database, action.before)
         with database.reading() as connection, database.plain(connection):
-            every = list(changes(action.before))
-            return attached(Rows(database, connection), every, [one for one in every if one.after is None])
+            return _attached(Rows(database, connection), action.before)
 
     def undo(self, api: Any, action: Action) -> Undone:
         """Restores row by row in one transaction.
@@ -179,15 +189,29 @@ def _receipt_of(before: Json) -> Json:
 
 def receipt_of(before: Json) -> Json:
     """What the statement did, from its snapshot."""
-    inserted = [row["key"] for table in before["tables"] for row in table["rows"] if row["before"] is None]
+    inserted = (
+        row["key"]
+        for table in before["tables"]
+        if kinds_of(table).inserted
+        for row in rows_of(table)
+        if row["before"] is None
+    )
     receipt: Json = {
         "rowcount": before["rowcount"],
-        "tables": {table["label"]: len(table["rows"]) for table in before["tables"]},
-        "keys": inserted[:KEYS_SHOWN],
+        "tables": {table["label"]: count_of(table) for table in before["tables"]},
+        "keys": list(islice(inserted, KEYS_SHOWN)),
     }
     if returned := before.get("returned"):
         receipt["returned"] = returned
     return receipt
+
+
+def _attached(rows: Rows, before: Json) -> list[str]:
+    if in_parts(before) and tables_in_order(rows, before) is not None:
+        some = (attached(rows, block) for _, block in in_blocks(changes(before)))
+        return list(dict.fromkeys(sentence for found in some for sentence in found))
+    every = list(changes(before))
+    return attached(rows, every, [one for one in every if one.after is None])
 
 
 def _present(database: Database, connection: Connection, before: Json) -> dict[str, Json]:
@@ -197,13 +221,4 @@ def _present(database: Database, connection: Connection, before: Json) -> dict[s
 
 
 def _observed(rows: Rows, before: Json) -> dict[str, Json]:
-    listed = list(changes(before))
-    images: dict[TableId, dict[str, Values]] = {}
-    for table_id in dict.fromkeys(change.table_id for change in listed):
-        try:
-            table = rows.table(table_id)
-        except NotDone:  # dropped since
-            images[table_id] = {}
-            continue
-        images[table_id] = rows.keyed(table, (change.key for change in listed if change.table_id == table_id))
-    return fields_of(before, ((one, images[one.table_id].get(one.key_text)) for one in listed))
+    return fields_of(before, present(rows, changes(before)))

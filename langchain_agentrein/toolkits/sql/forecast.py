@@ -13,9 +13,23 @@ from langchain_agentrein.errors import NotDone
 from langchain_agentrein.toolkits.sql.binding import bind
 from langchain_agentrein.toolkits.sql.capture import reason
 from langchain_agentrein.toolkits.sql.database import Database
-from langchain_agentrein.toolkits.sql.reach import Indirect, Reached, capturable, direct, reach, set_columns
+from langchain_agentrein.toolkits.sql.reach import (
+    Indirect,
+    Reached,
+    capturable,
+    carrying,
+    direct,
+    named_by,
+    reach,
+    set_columns,
+)
 from langchain_agentrein.toolkits.sql.rows import Rows
 from langchain_agentrein.toolkits.sql.statement import Statement, Write, parse
+
+MOST_FOLLOWED = 20_000
+"""Rows above which a cascade is not followed from row to row; on SQLite the statement is rehearsed instead."""
+MOST_REACHED = 100_000
+"""Rows, those of cascades included, above which the same holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +79,25 @@ def _plain(
             return _insert(database, connection, write, parameters, target.label, limits)
         if write.kind == "update":
             set_columns(write, target)
-        handles = direct(database, connection, write, target, parameters)
-        if len(handles) > limits.most:
+        named = named_by(database, connection, write, target, parameters)
+        if named > limits.most:
             raise _Refused(
-                f"It will be refused: it touches {_rows(len(handles))} of {target.label}, "
+                f"It will be refused: it touches {_rows(named)} of {target.label}, "
                 f"more than {limits.most:,}; narrow its WHERE."
             )
+        touched = f"{write.kind.upper()} touches {_rows(named)} of {target.label}"
         with database.plain(connection):
             rows = Rows(database, connection)
-            reached = reach(rows, write, target, rows.handled(target, handles), limits.most)
+            if named > MOST_FOLLOWED:
+                further = carrying(rows, write, target)
+                if further and database.dialect == "sqlite":
+                    raise Indirect
+                touched += f" and cascades to rows of {' and '.join(further)}" if further else ""
+                return max(_by_count(named, limits), Risk.HIGH), touched
+            handles = direct(database, connection, write, target, parameters, named)
+            reached = reach(rows, write, target, rows.handled(target, handles), MOST_REACHED)
             carried = _carried(rows, reached)
-    summary = f"{write.kind.upper()} touches {_rows(len(handles))} of {target.label}"
+    summary = touched
     if carried:
         summary += " and cascades to " + " and ".join(
             f"{_rows(n)} of {label}" for label, n in carried.items()

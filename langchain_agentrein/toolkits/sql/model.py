@@ -127,6 +127,8 @@ def literal(sql: str) -> str:
 
 def key_text(values: list[Json]) -> str:
     """A key as text, equal for equal keys."""
+    if all(type(value) is int for value in values):  # as most keys are; the encoder takes ten times as long
+        return f"[{','.join(map(str, values))}]"
     return _SPELL(values)
 
 

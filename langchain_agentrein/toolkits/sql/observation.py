@@ -14,13 +14,10 @@ from functools import cached_property
 from itertools import groupby
 
 from langchain_agentrein.action import Json
+from langchain_agentrein.errors import NotDone
+from langchain_agentrein.toolkits.sql import blocks
 from langchain_agentrein.toolkits.sql.model import TableId, key_text, row_name
-from langchain_agentrein.toolkits.sql.rows import ROWID, Values
-
-BLOCK = 1_000
-"""Rows in a block."""
-MANY = 2_000
-"""Rows above which they are compared in blocks."""
+from langchain_agentrein.toolkits.sql.rows import ROWID, Rows, Values
 
 
 @dataclass(frozen=True)
@@ -59,17 +56,37 @@ class Change:
         return {f"{self.name}.{column}": values.get(column) for column in self.before or ()}
 
 
-def changes(before: Json) -> Iterator[Change]:
-    """Every row of a snapshot, in its order."""
-    many = sum(len(table["rows"]) for table in before["tables"]) > MANY
+def changes(before: Json, only: TableId | None = None) -> Iterator[Change]:
+    """Every row of a snapshot, in its order; or those of one table."""
+    many = sum(map(blocks.count_of, before["tables"])) > blocks.MANY
     for table in before["tables"]:
-        table_id, label, count = (table["schema"], table["name"]), table["label"], len(table["rows"])
-        for place, row in enumerate(table["rows"]):
+        table_id, label, count = (table["schema"], table["name"]), table["label"], blocks.count_of(table)
+        if only not in (None, table_id):
+            continue
+        for place, row in enumerate(blocks.rows_of(table)):
             block = None
             if many:
-                first = place - place % BLOCK
-                block = f"{label} (rows {first + 1:,} to {min(first + BLOCK, count):,})"
+                first = place - place % blocks.BLOCK
+                block = f"{label} (rows {first + 1:,} to {min(first + blocks.BLOCK, count):,})"
             yield Change(table_id, label, row["key"], row["before"], row["after"], block)
+
+
+def in_blocks(some: Iterable[Change]) -> Iterator[tuple[TableId, list[Change]]]:
+    """The changes of one block, or of one table if they are few, at a time."""
+    for (table_id, _), together in groupby(some, key=lambda one: (one.table_id, one.block)):
+        yield table_id, list(together)
+
+
+def present(rows: Rows, some: Iterable[Change]) -> Iterator[tuple[Change, Values | None]]:
+    """Each change with its row as it is now; `None`: it is not there."""
+    for table_id, together in in_blocks(some):
+        try:
+            table = rows.table(table_id)
+        except NotDone:  # dropped since
+            yield from ((one, None) for one in together)
+            continue
+        found = rows.keyed(table, (one.key for one in together))
+        yield from ((one, found.get(one.key_text)) for one in together)
 
 
 def fields_of(before: Json, seen: Iterable[tuple[Change, Values | None]]) -> dict[str, Json]:

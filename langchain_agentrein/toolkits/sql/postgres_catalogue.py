@@ -131,6 +131,11 @@ def filling(database: Database, connection: Connection, tables: Iterable[str]) -
     return {row[0] for row in database.all(connection, _FILLS, tables=list(tables))}
 
 
+def rows_expected(plan: Any) -> int:
+    """How many rows the query of a plan is expected to give."""
+    return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
+
+
 def planned(plan: Any) -> dict[str, int]:
     """How many rows a plan expects to write, by table."""
     found: Counter[str] = Counter()

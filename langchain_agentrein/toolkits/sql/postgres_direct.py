@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_agentrein.action import Json
+from langchain_agentrein.toolkits.sql.binding import bind
 from langchain_agentrein.toolkits.sql.model import TableId
+from langchain_agentrein.toolkits.sql.postgres_catalogue import rows_expected
 from langchain_agentrein.toolkits.sql.reach import (
     Indirect,
     PrintedKey,
@@ -70,9 +72,9 @@ class Direct:
             set_columns(write, self.target)
         self.handles: dict[Any, PrintedKey] = {}
         if write.kind != "insert":
-            self.handles = direct(database, connection, write, self.target, parameters)
-            if len(self.handles) > most:
-                raise Indirect
+            self.handles = direct(database, connection, write, self.target, parameters, most)
+        elif write.rows > most or (write.select and self._expected_of(write.select, parameters) > most):
+            raise Indirect
         with database.plain(connection):
             named = rows.handled(self.target, self.handles, lock=True)
             if len(named) != len(self.handles):
@@ -111,11 +113,16 @@ class Direct:
         expected = {one: self._expected(one, after, len(returned)) for one in reached.keys}
         found = []
         for table_id in reached.keys:
-            changed = Changed(self.rows.table(table_id), self.before[table_id], after[table_id])
-            changed.settle()
-            if changed.before or changed.after:
+            changed = Changed(self.rows.table(table_id))
+            changed.add(self.before[table_id], after[table_id])
+            if changed.rows.count:
                 found.append(changed)
         return found, expected
+
+    def _expected_of(self, query: str, parameters: Mapping[str, Json] | None) -> int:
+        """How many rows the planner expects: to count them would run the query, and advance sequences, twice."""
+        explain = bind(f"EXPLAIN (FORMAT JSON) {query}", parameters, self.rows.database.dialect)
+        return rows_expected(self.rows.connection.execute(explain).scalar_one())
 
     def _images(self, *, lock: bool = False) -> Images:
         return {

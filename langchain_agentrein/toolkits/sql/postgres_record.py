@@ -1,14 +1,12 @@
 """Postgres: what a transaction changed, from its own counts and from the versions of the rows.
 
 Postgres counts what a transaction did to each table. Where a plain statement explains the counts, its
-rows were found by index (`Direct`). Whatever else changed a table, the table is read through once: its
-new row versions carry this transaction's number, and the old ones are still there for a second
-connection that looks through the snapshot with which the transaction began.
+rows were found by index (`Direct`). Whatever else changed a table, the table is read through once: see
+`postgres_scan`. So are tables of which very many rows change, which are not held in memory together.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,17 +14,20 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 
 from langchain_agentrein.action import Json
-from langchain_agentrein.toolkits.sql.model import Table, TableId, key_text, literal
+from langchain_agentrein.toolkits.sql.model import TableId
 from langchain_agentrein.toolkits.sql.postgres_direct import Direct, Expected
+from langchain_agentrein.toolkits.sql.postgres_scan import Scan
 from langchain_agentrein.toolkits.sql.query import shown
 from langchain_agentrein.toolkits.sql.reach import Indirect
-from langchain_agentrein.toolkits.sql.recording import RETURNED, Changed, Ran, Recorder
-from langchain_agentrein.toolkits.sql.rows import COUNT, Rows, Values, key_of
+from langchain_agentrein.toolkits.sql.recording import Changed, Ran, Recorder
+from langchain_agentrein.toolkits.sql.rows import Rows
 from langchain_agentrein.toolkits.sql.statement import Statement, refuse
 
 if TYPE_CHECKING:
     from langchain_agentrein.toolkits.sql.postgres import Postgres
 
+INDEXED = 20_000
+"""Rows above which they are no longer looked up by index, but the table is read through."""
 Tally = dict[TableId, tuple[int, int, int]]
 """Rows inserted, updated and deleted, by table."""
 
@@ -67,7 +68,8 @@ class PostgresRecorder(Recorder):
         writes = [one.write for one in self.statements]
         if len(writes) == 1 and writes[0] is not None:
             with suppress(Indirect):
-                self._direct = Direct(self.rows, writes[0], self.parameters, self.most, self.past)
+                most = min(self.most, INDEXED)
+                self._direct = Direct(self.rows, writes[0], self.parameters, most, self.past)
         if not self._direct and not self.counts:
             refuse("Postgres does not count what it changes here", "set track_counts = on")
         self._before = self._tally()
@@ -77,15 +79,17 @@ class PostgresRecorder(Recorder):
             result = self.execute(statement.sql)
             if not result.returns_rows:
                 return Ran(max(int(result.rowcount), 0))
-            return _ran(result.mappings().all())
+            return Ran.of(result.mappings(), shown)
         joint = "," if statement.returning else "\nRETURNING "
         result = self.execute(statement.sql + joint + self._direct.returning())
         rows, width = [tuple(row) for row in result], self._direct.width()
         self._returned = [row[-width:] for row in rows]
+        if len(rows) > INDEXED:  # the planner expected fewer
+            self._direct, self._returned = None, []
         names = list(result.keys())[:-width]
-        return _ran([dict(zip(names, row, strict=False)) for row in rows])
+        return Ran.of((dict(zip(names, row, strict=False)) for row in rows), shown)
 
-    def changed(self) -> list[Changed]:
+    def changed(self, *, counting: bool = False) -> list[Changed]:
         if locked := self.database.all(self.connection, _LOCKED):
             refuse(
                 f"it also changed the schema, or truncated a table ({locked[0][0]})",
@@ -103,7 +107,7 @@ class PostgresRecorder(Recorder):
                         return found
             if not self.counts:
                 refuse("Postgres does not count what it changes here", "set track_counts = on")
-            return self._scanned(counted)
+            return self._scanned(counted, counting)
 
     def close(self) -> None:
         if self._past is not None:
@@ -133,8 +137,14 @@ class PostgresRecorder(Recorder):
             diff[table] = (one[0] - other[0], one[1] - other[1], one[2] - other[2])
         return {table: counts for table, counts in diff.items() if any(counts)}
 
-    def _scanned(self, counted: Tally) -> list[Changed]:
-        found, most = [], self.most
+    def _scanned(self, counted: Tally, counting: bool) -> list[Changed]:
+        found: list[Changed] = []
+        seen = 0
+
+        def bounded(count: int) -> None:
+            if seen + count > self.most:
+                self.too_many()
+
         past = self.past()
         self._code_ran = any(self.rows.table(one).triggers for one in counted if one[0] != "pg_catalog")
         with self.database.plain(past.connection):
@@ -144,12 +154,12 @@ class PostgresRecorder(Recorder):
                 table = self.rows.table(table_id)
                 if table.refusal:
                     refuse(f"{table.label}, of which it changed rows, {table.refusal}")
-                changed = self._scan(table, counted[table_id], past)
-                most -= max(len(changed.before), len(changed.after))
-                if most < 0:
+                if sum(counted[table_id]) > 4 * self.most:
                     self.too_many()
-                changed.settle()
-                if changed.before or changed.after:
+                scan = Scan(self.rows, past, table, counted[table_id], bounded)
+                changed = scan.into(Changed(table, counting=counting), tried=self._code_ran)
+                seen += max(scan.went, scan.came)
+                if changed.rows.count:
                     found.append(changed)
         return found
 
@@ -157,75 +167,9 @@ class PostgresRecorder(Recorder):
         named = [one.write.table.text.lower() for one in self.statements if one.write]
         return sorted(counted, key=lambda table: (table[1].lower() not in named, table))
 
-    def _scan(self, table: Table, counts: tuple[int, int, int], past: Rows) -> Changed:
-        inserted, updated, deleted = counts
-        if inserted + updated + deleted > 4 * self.most:
-            self.too_many()
-        after = self._versions(self.rows, table, "age(t.xmin) <= 0") if inserted + updated else {}
-        before = self._versions(past, table, "CAST(t.xmax AS text) <> '0'") if updated + deleted else {}
-        for ctid in self._still_there(table, list(before)):
-            del before[ctid]
-        # What a trigger tried in a subtransaction, and took back, was counted all the same.
-        exact = len(after) - len(before) == inserted - deleted or self._code_ran
-        if not exact or len(after) > inserted + updated or len(before) > updated + deleted:
-            refuse(
-                f"it changed more than could be captured: Postgres counts {inserted} inserted and {deleted} "
-                f"deleted rows of {table.label}, and {len(after)} came for {len(before)} that went"
-            )
-        if table.counted:
-            return self._equal(table, list(before.values()), list(after.values()))
-        return Changed(table, _by_key(table, before), _by_key(table, after))
-
-    def _versions(self, rows: Rows, table: Table, condition: str) -> dict[str, Values]:
-        """Row versions by their place."""
-        columns = [self.database.selected(column, "t") for column in table.stored]
-        sql = f"SELECT CAST(t.ctid AS text), {', '.join(columns)} FROM {table.own_sql} t WHERE {condition}"
-        found = {}
-        for row in rows.connection.execute(text(literal(sql))):
-            found[row[0]] = rows.named(table.stored, row[1:])
-            if len(found) > 4 * self.most:
-                self.too_many()
-        return found
-
-    def _still_there(self, table: Table, places: Sequence[str]) -> list[str]:
-        """Those row versions that were only locked."""
-        sql = (
-            literal(f"SELECT CAST(t.ctid AS text) FROM {table.own_sql} t WHERE ")
-            + "t.ctid = ANY (CAST(:h AS tid[]))"
-        )
-        found = []
-        for start in range(0, len(places), 10_000):
-            listed = "{" + ",".join(f'"{place}"' for place in places[start : start + 10_000]) + "}"
-            found += [row[0] for row in self.connection.execute(text(sql), {"h": listed})]
-        return found
-
-    def _equal(self, table: Table, before: Sequence[Values], after: Sequence[Values]) -> Changed:
-        """Rows that nothing tells apart: how many equal ones there were, and are."""
-        images = {key_text(list(row.values())): row for row in [*before, *after]}
-        change: Counter[str] = Counter(key_text(list(row.values())) for row in after)
-        change.subtract(key_text(list(row.values())) for row in before)
-        now = self.rows.keyed(table, images.values())
-        changed = Changed(table)
-        for key, image in images.items():
-            there = int(now[key][COUNT]) if key in now else 0
-            if there - change[key]:
-                changed.before[key] = {**image, COUNT: there - change[key]}
-            if there:
-                changed.after[key] = {**image, COUNT: there}
-        return changed
-
-
-def _ran(rows: Sequence[Mapping[str, Any]]) -> Ran:
-    returned = [{name: shown(value) for name, value in row.items()} for row in rows[:RETURNED]]
-    return Ran(len(rows), [row for row in returned if row])
-
 
 def _explained(counted: Tally, expected: Mapping[TableId, Expected]) -> bool:
     return all(
         expected.get(table, Expected()).explains(counted.get(table, (0, 0, 0)))
         for table in {*counted, *expected}
     )
-
-
-def _by_key(table: Table, versions: Mapping[str, Values]) -> dict[str, Values]:
-    return {key_text(list(key_of(table, row).values())): row for row in versions.values()}

@@ -90,14 +90,36 @@ def direct(
     write: Write,
     table: Table,
     parameters: Mapping[str, Json] | None,
+    most: int,
 ) -> dict[Handle, PrintedKey]:
-    """The rows that an UPDATE or DELETE names, read as the user's own SQL."""
+    """The rows that an UPDATE or DELETE names, read as the user's own SQL.
+
+    Raises:
+        Indirect: They are more than `most`.
+    """
     alias = alias_of(write)
     handles = database.handles(table, alias)
     columns = ", ".join([*handles, *printed_key(database, table, alias)])
-    sql = f"{write.prefix}\nSELECT {columns} {write.source}"
+    sql = f"SELECT * FROM (\n{write.prefix}\nSELECT {columns} {write.source}\n) AS named LIMIT {most + 1}"
     rows = connection.execute(bind(sql, parameters, database.dialect))
-    return {tuple(row[: len(handles)]): tuple(row[len(handles) :]) for row in rows}
+    found = {tuple(row[: len(handles)]): tuple(row[len(handles) :]) for row in rows}
+    if len(found) > most:
+        raise Indirect
+    return found
+
+
+def named_by(
+    database: Database,
+    connection: Connection,
+    write: Write,
+    table: Table,
+    parameters: Mapping[str, Json] | None,
+) -> int:
+    """How many rows an UPDATE or DELETE names: each once, however often a join meets it."""
+    handles = ", ".join(database.handles(table, alias_of(write)))
+    inner = f"{write.prefix}\nSELECT DISTINCT {handles} {write.source}"
+    sql = f"SELECT count(*) FROM (\n{inner}\n) AS counted"
+    return int(connection.execute(bind(sql, parameters, database.dialect)).scalar_one())
 
 
 def alias_of(write: Write) -> str:
@@ -110,12 +132,20 @@ def printed_key(database: Database, table: Table, alias: str) -> list[str]:
     return [database.selected(column, alias) for column in table.key_columns]
 
 
+def carrying(rows: Rows, write: Write, target: Table) -> list[str]:
+    """The tables to which foreign keys would carry an UPDATE or DELETE on, without looking at any row."""
+    if not rows.database.cascades(rows.connection):
+        return []
+    change = (DELETED,) if write.kind == "delete" else set_columns(write, target)
+    labels = [rows.table(key.child).label for key in rows.referencing(target) if _carries(key, change)]
+    return list(dict.fromkeys(labels))
+
+
 def reach(rows: Rows, write: Write, target: Table, named: dict[str, Values], most: int) -> Reached:
     """Follow the foreign keys from the rows that the statement names.
 
     Raises:
-        NotDone: They lead to more than `most` rows.
-        Indirect: They lead to where more may follow.
+        Indirect: They lead to more than `most` rows, or to where more may follow.
     """
     reached = Reached(target, named, {target.id: dict(named)})
     if write.kind == "insert" or not rows.database.cascades(rows.connection):
@@ -138,7 +168,7 @@ def reach(rows: Rows, write: Write, target: Table, named: dict[str, Values], mos
         for foreign in rows.referencing(table) if fresh else ():
             todo += _follow(rows, reached, foreign, table, fresh, change)
         if reached.count > most:
-            refuse(f"it touches more than {most:,} rows", "narrow its WHERE and send it in parts")
+            raise Indirect
     return reached
 
 
@@ -150,12 +180,10 @@ def _follow(
     keys: Sequence[Values],
     change: tuple[str, ...],
 ) -> list[tuple[Table, list[Values], tuple[str, ...]]]:
+    if not _carries(foreign, change):
+        return []
     deletes = change == (DELETED,)
     action = foreign.on_delete if deletes else foreign.on_update
-    if action in ("NO ACTION", "RESTRICT"):
-        return []  # the database itself refuses, if any row refers to these
-    if not deletes and not set(foreign.parent_columns) & set(change):
-        return []
     child = rows.table(foreign.child)
     capturable(child)
     found = rows.referring(foreign, parent, keys)
@@ -169,3 +197,12 @@ def _follow(
     if further != (DELETED,):
         reached.touched[child.id] += len(found)
     return [(child, found, further)]
+
+
+def _carries(foreign: ForeignKey, change: tuple[str, ...]) -> bool:
+    """Whether a foreign key passes a change on, where the database does not refuse it itself."""
+    deletes = change == (DELETED,)
+    action = foreign.on_delete if deletes else foreign.on_update
+    return action not in ("NO ACTION", "RESTRICT") and (
+        deletes or bool(set(foreign.parent_columns) & set(change))
+    )

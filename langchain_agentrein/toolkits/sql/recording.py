@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection
 
 from langchain_agentrein.action import Json
 from langchain_agentrein.toolkits.sql.binding import bind
-from langchain_agentrein.toolkits.sql.model import Table
-from langchain_agentrein.toolkits.sql.rows import ROWID, Values
+from langchain_agentrein.toolkits.sql.blocks import Gathered, rows_of
+from langchain_agentrein.toolkits.sql.model import Table, key_text
+from langchain_agentrein.toolkits.sql.rows import ROWID, Values, key_of
 from langchain_agentrein.toolkits.sql.statement import Statement, refuse
 
 RETURNED = 100
 """How many rows of a RETURNING are kept for the receipt."""
 
 
-@dataclass(slots=True)
 class Changed:
-    """What was changed in one table, by the text of each row's key: a state, not a history.
+    """What was changed in one table: a state, not a history.
 
     A row whose key changed is one that is gone, and another that came.
-
-    Attributes:
-        before: The rows that were there.
-        after: The rows that are there now.
     """
 
-    table: Table
-    before: dict[str, Values] = field(default_factory=dict)
-    after: dict[str, Values] = field(default_factory=dict)
+    def __init__(self, table: Table, *, counting: bool = False) -> None:
+        self.table = table
+        self.rows = Gathered(counting=counting)
 
-    def settle(self) -> None:
-        """Leave out what did not change."""
-        for key in [key for key, row in self.before.items() if key in self.after]:
-            if _visible(self.before[key]) == _visible(self.after[key]):
-                del self.before[key], self.after[key]
+    def add(self, before: Mapping[str, Values], after: Mapping[str, Values]) -> None:
+        """Take in rows that were there, and rows that are there now, by the text of their key.
+
+        Both sides of a row come together. What did not change is left out.
+        """
+        for key in {**before, **after}:
+            was, now = before.get(key), after.get(key)
+            if was is None or now is None or _visible(was) != _visible(now):
+                self.rows.add([_row(self.table, was, now)])
+
+    def key_texts(self) -> Iterator[str]:
+        """The text of each row's key."""
+        for row in rows_of(self.rows.as_json()):
+            yield key_text(list(row["key"].values()))
+
+    def as_json(self) -> dict[str, Json]:
+        """As `capture` shapes it."""
+        table = self.table
+        named = {"schema": table.id[0], "name": table.id[1], "label": table.label}
+        return {**named, **self.rows.as_json()}
 
 
 @dataclass(slots=True)
@@ -52,6 +63,16 @@ class Ran:
 
     rowcount: int = 0
     returned: list[dict[str, Json]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], shown: Callable[[Any], Json]) -> Self:
+        """Count them, and keep the first, each value as `shown` says it."""
+        ran = cls()
+        for row in rows:
+            ran.rowcount += 1
+            if row and len(ran.returned) < RETURNED:
+                ran.returned.append({name: shown(value) for name, value in row.items()})
+        return ran
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +105,11 @@ class Recorder(ABC):
         """Run one statement, uncommitted."""
 
     @abstractmethod
-    def changed(self) -> list[Changed]:
+    def changed(self, *, counting: bool = False) -> list[Changed]:
         """Every row that changed since `start`, however it came about; the statement's own table first.
 
+        Args:
+            counting: Only their number is wanted.
         Raises:
             NotDone: Something changed that could not be captured.
         """
@@ -101,6 +124,19 @@ class Recorder(ABC):
     def too_many(self) -> None:
         """Refuse, for want of bounds."""
         refuse(f"it touches more than {self.most:,} rows", "narrow its WHERE and send it in parts")
+
+
+def _row(table: Table, before: Values | None, after: Values | None) -> Json:
+    if before is not None and after is not None:
+        changed = [name for name in before if before[name] != after[name] and name != ROWID]
+        return {
+            "key": key_of(table, before),
+            "before": {c: before[c] for c in changed},
+            "after": {c: after[c] for c in changed},
+        }
+    whole = before if before is not None else after
+    shown = None if after is None else _visible(after)
+    return {"key": key_of(table, whole or {}), "before": before, "after": shown}
 
 
 def _visible(row: Values) -> Values:

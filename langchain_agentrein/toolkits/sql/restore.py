@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from langchain_agentrein.action import Json
-from langchain_agentrein.errors import AgentReinError, Conflict, NotDone, Throttled
+from langchain_agentrein.errors import Conflict, Throttled
 from langchain_agentrein.operation import Undone
-from langchain_agentrein.toolkits.sql.attached import attached
+from langchain_agentrein.toolkits.sql.apart import tables_in_order
+from langchain_agentrein.toolkits.sql.blocks import in_parts
 from langchain_agentrein.toolkits.sql.capture import PAUSE, reason
 from langchain_agentrein.toolkits.sql.database import Database
-from langchain_agentrein.toolkits.sql.model import TableId
-from langchain_agentrein.toolkits.sql.observation import Change, changes
-from langchain_agentrein.toolkits.sql.recording import Recorder
-from langchain_agentrein.toolkits.sql.rows import COUNT, ROWID, Rows, Values
-from langchain_agentrein.toolkits.sql.steps import Plan, Step, Steps
-
-PASSES = 3
-"""How often what triggers changed during the undo is put right."""
-MOST_BY_TRIGGERS = 1_000_000
-KEPT_NAMED = 20
+from langchain_agentrein.toolkits.sql.restoring import Restore
+from langchain_agentrein.toolkits.sql.restoring_blocks import BlockRestore
+from langchain_agentrein.toolkits.sql.rows import Rows
 
 
 def restore(
@@ -46,7 +38,7 @@ def restore(
     for attempt in range(database.tries):
         try:
             with database.writing() as connection:
-                undone = _Restore(database, connection, before, fields, forced=forced).run()
+                undone = _restoring(database, connection, before, fields, forced=forced)
                 connection.commit()
                 return undone
         except IntegrityError as error:
@@ -60,218 +52,10 @@ def restore(
     raise AssertionError("unreachable")
 
 
-class _Restore:
-    def __init__(
-        self,
-        database: Database,
-        connection: Connection,
-        before: Json,
-        fields: Sequence[str] | None,
-        *,
-        forced: bool,
-    ) -> None:
-        self.forced = forced
-        self.database, self.connection, self.before = database, connection, before
-        self.fields = None if fields is None else frozenset(fields)
-        self.rows = Rows(database, connection)
-        self.changes = list(changes(before))
-        self.kept: list[str] = []
-        """Of blocks that may not be restored as a whole: the fields that somebody changed since."""
-        self.followed = False
-        """Rows of others refer to one whose key is changed back: it must not be deleted on the way."""
-
-    def run(self) -> Undone:
-        self._tables_fit()
-        self.database.defer(self.connection)
-        steps = Steps(self.rows, self.changes, updated=self.before["kind"] == "update")
-        recorder = None
-        try:
-            with self.database.plain(self.connection):
-                plan = self._plan(check=True)
-                wanted = plan.names
-                self._attached(plan)
-                recorder = self._recorder()
-                for _ in range(PASSES):
-                    self._apply(steps, plan)
-                    self.database.settle(self.connection)
-                    plan = self._plan()
-                    if not plan:
-                        break
-                    self.database.defer(self.connection)
-            left = self._left(plan, wanted)
-            written = [] if recorder is None else list(self._by_triggers(recorder))
-        finally:
-            if recorder is not None:
-                recorder.close()
-        kept = [f"kept {name}, which somebody changed since" for name in self.kept[:KEPT_NAMED]]
-        if len(self.kept) > KEPT_NAMED:
-            kept.append(f"kept {len(self.kept) - KEPT_NAMED:,} more fields that somebody changed since")
-        residue = [*kept, *self._counters(), *self._sequences(), *written, *map(_stays, left)]
-        return Undone(residue, left=left)
-
-    def _tables_fit(self) -> None:
-        """The tables must still have the columns that are to be restored."""
-        for change in self.changes:
-            try:
-                table = self.rows.table(change.table_id)
-            except NotDone as error:
-                raise Conflict(f"the table {change.label} is gone") from error
-            known = {column.name for column in table.stored}
-            if missing := {*(change.before or ()), *change.key} - known - {ROWID, COUNT}:
-                raise Conflict(f"{change.label} has no column {', '.join(sorted(missing))} any more")
-
-    def _attached(self, plan: Plan) -> None:
-        """Nobody else's row may refer to one that goes, unless it only gets its old key back."""
-        if not attached(self.rows, plan.taken_back):
-            return
-        if found := attached(self.rows, plan.taken_back, plan.insert):
-            raise Conflict("others have since built on it", found)
-        self.followed = True
-
-    def _recorder(self) -> Recorder | None:
-        """Whoever watches what else changes meanwhile, where something may."""
-        triggers = any(self.rows.table(table_id).triggers for table_id in _by_table(self.changes))
-        if not triggers and not self.followed:
-            return None
-        recorder = self.database.recorder(self.connection, (), None, MOST_BY_TRIGGERS)
-        recorder.start()
-        return recorder
-
-    def _present(self) -> dict[TableId, dict[str, Values]]:
-        return {
-            table_id: self.rows.keyed(self.rows.table(table_id), (change.key for change in some), lock=True)
-            for table_id, some in _by_table(self.changes).items()
-        }
-
-    def _plan(self, *, check: bool = False) -> Plan:
-        """Compare row by row; what is already as before is left alone.
-
-        Args:
-            check: What is not as the action left it is a conflict.
-        """
-        plan, moved, present = Plan(), [], self._present()
-        for change in self.changes:
-            row = present[change.table_id].get(change.key_text)
-            now, was, left = change.fields(row), change.fields(change.before), change.fields(change.after)
-            columns = []
-            for name in was:
-                if now.get(name, _GONE) == was[name] or name in self.kept:
-                    continue
-                if self.fields is not None and (change.block or name) not in self.fields:
-                    if change.block is None:
-                        continue
-                    if now.get(name, _GONE) != left[name]:  # of a block, whatever nobody touched is restored
-                        self.kept.append(name)
-                        continue
-                # Forced, a changed row is overwritten; what is gone altogether cannot be.
-                overwritten = self.forced and name in now and (change.updated or change.before is None)
-                if check and now.get(name, _GONE) != left[name] and not overwritten:
-                    moved.append(
-                        f"{name} was changed since" if name in now else f"{change.name} was deleted since"
-                    )
-                columns.append(name.removeprefix(f"{change.name}."))
-            if columns:
-                self._add(plan, change, columns, row)
-        if moved:
-            raise Conflict("somebody changed what would be overwritten", list(dict.fromkeys(moved)))
-        return plan
-
-    def _add(self, plan: Plan, change: Change, columns: list[str], row: Values | None) -> None:
-        if self.rows.table(change.table_id).counted:
-            plan.count.append((change, (change.before or {}).get(COUNT, 0) - (row or {}).get(COUNT, 0)))
-        elif change.updated:
-            plan.update.append((change, columns))
-        elif change.before is None:
-            plan.delete.append(change)
-        elif row is None:
-            plan.insert.append(change)
-        else:  # a trigger made one of its own in its place
-            plan.update.append((change, [name for name in change.before if name != ROWID]))
-
-    def _apply(self, steps: Steps, plan: Plan) -> None:
-        """Changed keys are changed back; if that does not fit, rows are deleted and inserted."""
-        try:
-            with self.connection.begin_nested():
-                self._all(steps.of(plan, moves=True))
-        except IntegrityError:
-            if self.followed:
-                raise
-            with self.connection.begin_nested():
-                self._all(steps.of(plan, moves=False))
-
-    def _all(self, steps: list[Step]) -> None:
-        """All in order; if a unique value is still taken by a row that moves later, row by row until all fit."""
-        try:
-            with self.connection.begin_nested():
-                for sql, some in groupby(steps, key=lambda step: step.sql):
-                    self.connection.execute(text(sql), [step.parameters for step in some])
-            return
-        except IntegrityError:
-            pass
-        while steps:
-            left, first = [], None
-            for step in steps:
-                try:
-                    with self.connection.begin_nested():
-                        self.connection.execute(text(step.sql), step.parameters)
-                except IntegrityError as error:
-                    left.append(step)
-                    first = first or error
-            if first is not None and len(left) == len(steps):
-                raise first
-            steps = left
-
-    def _left(self, plan: Plan, wanted: set[str]) -> tuple[str, ...]:
-        """The fields that triggers did not let be as before.
-
-        Raises:
-            AgentReinError: They are all that there was to restore, or there is no trigger to blame.
-        """
-        tables = {change.table_id for change in plan.every}
-        if plan.names and (plan.names >= wanted or not all(self.rows.table(one).triggers for one in tables)):
-            raise AgentReinError(
-                f"{min(plan.names)} reads back different from what was before; nothing was undone"
-            )
-        return tuple(sorted(plan.names))
-
-    def _by_triggers(self, recorder: Recorder) -> Iterator[str]:
-        """What else was written while the rows were restored."""
-        own = {(change.table_id, change.key_text) for change in self.changes}
-        triggers = any(self.rows.table(table_id).triggers for table_id in _by_table(self.changes))
-        for changed in recorder.changed():
-            keys = {*changed.before, *changed.after}
-            number = sum((changed.table.id, key) not in own for key in keys)
-            if number and not triggers:
-                raise Conflict(
-                    "it would change rows of others", [f"{number:,} rows of {changed.table.label}"]
-                )
-            if number:
-                rows = "1 row" if number == 1 else f"{number:,} rows"
-                yield f"triggers wrote {rows} of {changed.table.label} during the undo"
-
-    def _counters(self) -> Iterator[str]:
-        present = self.database.counters(self.connection)
-        for counter in self.before["counters"]:
-            name, now = counter["name"], present.get(counter["name"])
-            if self.fields is None and now == counter["after"]:
-                self.database.set_counter(self.connection, name, counter["before"])
-            elif now != counter["before"]:
-                yield f"the AUTOINCREMENT counter of {name} stays at {now}"
-
-    def _sequences(self) -> Iterator[str]:
-        for sequence in self.before["sequences"]:
-            yield f"sequence {sequence} advanced"
-
-
-_GONE: Any = object()
-
-
-def _stays(name: str) -> str:
-    return f"{name} is as a trigger made it during the undo"
-
-
-def _by_table(some: Sequence[Change]) -> dict[TableId, list[Change]]:
-    found: dict[TableId, list[Change]] = {}
-    for change in some:
-        found.setdefault(change.table_id, []).append(change)
-    return found
+def _restoring(
+    database: Database, connection: Connection, before: Json, fields: Sequence[str] | None, *, forced: bool
+) -> Undone:
+    order = tables_in_order(Rows(database, connection), before) if in_parts(before) else None
+    if order is None:
+        return Restore(database, connection, before, fields, forced=forced).run()
+    return BlockRestore(database, connection, before, fields, forced=forced, order=order).run()

@@ -265,10 +265,10 @@ class SQLite(Database):
                 recorder.start()
                 for statement in statements:
                     recorder.run(statement)
-                changed = recorder.changed()
+                changed = recorder.changed(counting=True)
             finally:
                 recorder.close()
-        return Rehearsal({one.table.label: len({*one.before, *one.after}) for one in changed}, exact=True)
+        return Rehearsal({one.table.label: one.rows.count for one in changed}, exact=True)
 
     def counters(self, connection: Connection) -> dict[str, int]:
         if not self.all(connection, "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"):

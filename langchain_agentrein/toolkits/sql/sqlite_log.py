@@ -7,15 +7,16 @@ away; they live in the connection's temporary database, and are gone before the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from langchain_agentrein.action import Json
+from langchain_agentrein.toolkits.sql import blocks
 from langchain_agentrein.toolkits.sql.model import Table, key_text, quote
 from langchain_agentrein.toolkits.sql.query import shown
-from langchain_agentrein.toolkits.sql.recording import RETURNED, Changed, Ran, Recorder
+from langchain_agentrein.toolkits.sql.recording import Changed, Ran, Recorder
 from langchain_agentrein.toolkits.sql.rows import ROWID, Rows, Values, key_of
 from langchain_agentrein.toolkits.sql.statement import Statement, refuse
 
@@ -59,25 +60,28 @@ class LogRecorder(Recorder):
 
     def run(self, statement: Statement) -> Ran:
         result = self.execute(statement.sql)
-        ran = Ran()
-        if result.returns_rows:
-            rows = result.mappings().all()
-            ran.returned = [{name: shown(value) for name, value in row.items()} for row in rows[:RETURNED]]
+        ran = Ran.of(result.mappings(), shown) if result.returns_rows else Ran()
         ran.rowcount = int(self._exec("SELECT changes()").scalar_one())
         return ran
 
-    def changed(self) -> list[Changed]:
+    def changed(self, *, counting: bool = False) -> list[Changed]:
         counted, logged, touches, most = self._total() - self._counted, 0, 0, self.most
         net = []
         found = []
         for number, table in enumerate(self.tables):
-            changed, lines, events = self._read(number, table, most)
-            most -= len({*changed.before, *changed.after})
+            lines, events = self._exec(
+                f"SELECT count(*), count(CASE WHEN op <> 'k' THEN 1 END) FROM temp.{PREFIX}{number}"
+            ).one()
             logged += lines
             touches += events
-            net.append(len(changed.after) - len(changed.before))
-            changed.settle()
-            if changed.before or changed.after:
+            changed, came = Changed(table, counting=counting), 0
+            for touched in self._touched(number, table, lines, most):
+                most -= len(touched.keys)
+                after = self.rows.keyed(table, touched.keys.values())
+                came += len(after) - len(touched.before)
+                changed.add(touched.before, after)
+            net.append(came)
+            if changed.rows.count:
                 found.append(changed)
         self._unwatch()
         if self.replaces and [now - was for now, was in zip(self._rows(), self._there, strict=True)] != net:
@@ -156,28 +160,38 @@ class LogRecorder(Recorder):
                 f"INSERT INTO {log} (op, {', '.join(columns)}) VALUES ('{kind}', {', '.join(values)}); END"
             )
 
-    def _read(self, number: int, table: Table, most: int) -> tuple[Changed, int, int]:
-        """What changed, how many lines the log has, and how many changes they stand for."""
-        touched, lines, events = _Touched(), 0, 0
-        width = 2 + len(table.key)
-        for row in self._exec(f"SELECT * FROM temp.{PREFIX}{number} ORDER BY n"):
-            lines += 1
-            events += row[1] != "k"
-            if row[1] != "i":
-                old = self._values(table, row[width:])
-                touched.old(_key(table, old), old, row[1])
-            if row[1] in "ik":
-                new = {
+    def _touched(self, number: int, table: Table, lines: int, most: int) -> Iterator[_Touched]:
+        """The rows that the log speaks of: all together, or if they are many some at a time."""
+        many = lines > blocks.MANY
+        touched, last, width = _Touched(), "", len(table.key)
+        for op, new, *row in self._exec(_log(number, table, by_key=many)):
+            key_row = row[:width] if new else row[width:]
+            if new:
+                values = {
                     column.name: self.database.decode(column, value)
-                    for column, value in zip(table.key_columns, row[2:width], strict=True)
+                    for column, value in zip(table.key_columns, key_row, strict=True)
                 }
-                touched.new(_key(table, new), new)
+            else:
+                values = self._values(table, key_row)
+            if op != "k" or new:
+                self._known(table, values)
+            key = _key(table, values)
+            if many and key != last and len(touched.keys) >= blocks.BLOCK:
+                yield touched
+                most -= len(touched.keys)
+                touched = _Touched()
+            last = key
+            if new:
+                touched.new(key, values)
+            else:
+                touched.old(key, values, op)
             if len(touched.keys) > most:
                 self.too_many()
-            if None in (row[2:width] if row[1] in "ik" else key_of(table, old).values()):
-                refuse(f"rows of {table.label} have NULL in their primary key", "leave them out")
-        after = self.rows.keyed(table, touched.keys.values())
-        return Changed(table, touched.before, after), lines, events
+        yield touched
+
+    def _known(self, table: Table, values: Values) -> None:
+        if None in key_of(table, values).values():
+            refuse(f"rows of {table.label} have NULL in their primary key", "leave them out")
 
     def _values(self, table: Table, row: Sequence[Any]) -> Values:
         values = {
@@ -223,6 +237,26 @@ class _Touched:
             del self.before[key]
         self.keys.setdefault(key, values)
         self._since[key] = False
+
+
+def _log(number: int, table: Table, *, by_key: bool) -> str:
+    """SQL that reads a log: what was done, whether a row came or was there, its key if it came, else all of it.
+
+    A line about a changed key speaks of two rows. In the order of the keys, each row's lines keep theirs.
+    """
+    log, width = f"temp.{PREFIX}{number}", len(table.key)
+    keys = [f"k{place}" for place in range(width)]
+    rows = [f"o{place}" for place in range(len(_logged(table)))]
+    names = [column.name for column in table.stored]
+    old = ", ".join(f"o{names.index(name)} AS s{place}" for place, name in enumerate(table.key))
+    new = ", ".join(f"k{place} AS s{place}" for place in range(width))
+    listed = ", ".join([*keys, *rows])
+    by = "".join(f"s{place}, typeof(s{place}), " for place in range(width)) if by_key else ""
+    return (
+        f"SELECT op, new, {listed} FROM ("
+        f"SELECT n, op, 0 AS new, {listed}, {old} FROM {log} WHERE op <> 'i' UNION ALL "
+        f"SELECT n, op, 1, {listed}, {new} FROM {log} WHERE op IN ('i', 'k')) ORDER BY {by}n, new"
+    )
 
 
 def _logged(table: Table) -> list[str]:

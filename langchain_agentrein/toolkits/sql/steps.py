@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,10 +62,10 @@ class Plan:
 class Steps:
     """Makes the steps of plans for one transaction."""
 
-    def __init__(self, rows: Rows, changes: Sequence[Change], *, updated: bool) -> None:
+    def __init__(self, rows: Rows, tables: Iterable[TableId], *, updated: bool) -> None:
         """`updated`: the action was an UPDATE, so a row that is gone and one that came are the same."""
         self.rows, self.database, self.updated = rows, rows.database, updated
-        self.tables = {change.table_id: rows.table(change.table_id) for change in changes}
+        self.tables = {table_id: rows.table(table_id) for table_id in tables}
         self._leaving: set[tuple[TableId, str]] = set()
 
     def of(self, plan: Plan, *, moves: bool) -> list[Step]:

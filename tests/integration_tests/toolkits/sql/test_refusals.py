@@ -7,7 +7,7 @@ from sqlalchemy import Engine, create_engine
 
 from langchain_agentrein.action import Reversal, Risk
 from langchain_agentrein.errors import NotDone
-from langchain_agentrein.toolkits.sql import postgres_record, sqlite
+from langchain_agentrein.toolkits.sql import postgres_scan, sqlite
 from langchain_agentrein.toolkits.sql.execute import SqlExecute
 from tests.integration_tests.toolkits.sql.driver import photograph, run, script, undo
 
@@ -95,7 +95,7 @@ def test_changes_that_were_not_seen_are_noticed(shop: Engine, monkeypatch: pytes
     if shop.dialect.name == "sqlite":
         monkeypatch.setattr(sqlite.SQLite, "referencing", lambda *_: [])
     else:
-        monkeypatch.setattr(postgres_record.PostgresRecorder, "_versions", lambda *_: {})
+        monkeypatch.setattr(postgres_scan.Scan, "_read", lambda *_: iter(()))
     with pytest.raises(NotDone, match="more than could be captured"):
         run(shop, "DELETE FROM customers WHERE id = 2; DELETE FROM customers WHERE id = 1")
     assert photograph(shop) == before
