@@ -198,7 +198,15 @@ class _Playing:
                 call for turn in turns for call in turn if call[0] != "charge" and call[1] != DENIED
             )
             verdict = judge(
-                Case(self.case, ended, wanted, gap=self.trial.harm == "stop"), self.lab.world, rein
+                Case(
+                    self.case,
+                    ended,
+                    wanted,
+                    gap=self.trial.harm == "stop",
+                    lossy=self.spec.durability == "exit",
+                ),
+                self.lab.world,
+                rein,
             )
         verdict = replace(verdict, anomalies=(*self.notes, *verdict.anomalies))
         return Outcome(self.trial, verdict, self.reached, self.fired, self.lives)

@@ -35,12 +35,15 @@ class Case:
         ended: `done`: the agent said so; `failed`: it failed, and was walked back; `back`: it was rolled back.
         wanted: What the model called, `(tool, thing)`, that has an effect.
         gap: A worker slept between its record and its effect beyond its lease: there its effect may come late.
+        lossy: Checkpoints are written at the exit alone: a run whose session was completed, and whose only checkpoint was
+            lost, looks like a replay from an old checkpoint, which does again what comes after it.
     """
 
     name: str
     ended: str
     wanted: tuple[tuple[str, str], ...]
     gap: bool = False
+    lossy: bool = False
 
 
 def judge(case: Case, world: World, rein: AgentRein) -> Verdict:
@@ -135,8 +138,9 @@ def _ended(
         yield "P8: a session is still being rolled back after recover"
     if case.ended == "done":
         have = Counter(event.thing for event in live)
+        replayed = case.lossy and sessions.count(SessionStatus.COMPLETED) > 1
         for _, thing in case.wanted:
-            if have[thing] != 1 and not case.gap:
+            if have[thing] != 1 and not case.gap and not (replayed and have[thing] > 1):
                 yield f"P2: the run is done, and {thing} was done {have[thing]} times"
         return
     waits = [

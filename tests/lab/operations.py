@@ -123,6 +123,10 @@ def _told(thing: str, found: list[Any]) -> Probed:
     return NotHappened()
 
 
+def _unsaid(found: list[Any]) -> bool:
+    return any(event["kind"] == "undo" for event in found)
+
+
 class Note(Operation):
     """Say something. Nobody can look whether it was said, and the undo is a correction."""
 
@@ -134,7 +138,12 @@ class Note(Operation):
         return {"thing": self.thing}
 
     def undo(self, api: Client, action: Action) -> str:
-        api.ask("POST", "notes", self.thing, action, text="never mind")
+        try:
+            api.ask("POST", "notes", self.thing, action, text="never mind")
+        except httpx.HTTPError:
+            # To raise says that nothing was undone, and that it may be tried again.
+            if not _unsaid(api.ask("GET", "effects", action.id)):
+                raise
         return "it was read"
 
 
@@ -149,7 +158,11 @@ class ANote(Operation):
         return {"thing": self.thing}
 
     async def undo(self, api: Client, action: Action) -> str:
-        await api.aask("POST", "notes", self.thing, action, text="never mind")
+        try:
+            await api.aask("POST", "notes", self.thing, action, text="never mind")
+        except httpx.HTTPError:
+            if not _unsaid(await api.aask("GET", "effects", action.id)):
+                raise
         return "it was read"
 
 
