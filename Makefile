@@ -8,7 +8,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test serve-test matrix operations bench lint format type build lock clean bench-correctness
+.PHONY: help demo serve test serve-test matrix operations bench lint format type build lock clean bench-correctness soak
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -18,6 +18,9 @@ demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; of
 
 test: $(VENV)/.emulators  ## Run every test; a PostgreSQL comes along
 	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-240} $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+soak: $(VENV)/.test  ## Kill agents at every boundary, for five minutes; ARGS="--minutes 60", 0 for everything once
+	$(BIN)/python -W ignore -m tests.lab $(ARGS)
 
 serve: $(VENV)/.test  ## Serve the demo's agent with LangGraph's own server, on 127.0.0.1:2024
 	$(BIN)/langgraph dev --no-browser --no-reload --host 127.0.0.1 $(ARGS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from langchain_agentrein.action import Action, Reversal, Status
 from langchain_agentrein.engine.core import Core, OnConflict, unkept
 from langchain_agentrein.engine.lease import is_abandoned
-from langchain_agentrein.engine.undoing import AWAITING_APPROVAL, Ended, Undoing, said
+from langchain_agentrein.engine.undoing import AWAITING_APPROVAL, UNSURE, Ended, Undoing, said
 from langchain_agentrein.errors import (
     ConfigError,
     Conflict,
@@ -61,13 +61,16 @@ def compensate(
         error=None,
         outcome=None,
     )
+    # What may have been undone is not undone again because somebody rolls back again: a person says so first.
+    unsure = action.status is Status.STUCK and (action.undo.error or "").startswith(UNSURE)
+    doubtful = resumed or (unsure and undo.approved_by is None)
     detail = {"attempt": undo.attempts, **({"resumed": True} if resumed else {})}
     claimed: Action = yield Step(
         lambda: core.journal.move(action, Status.COMPENSATING, hold=core.lease, detail=detail, undo=undo)
     )
     with core.keeper.holding(claimed.id):
         try:
-            undoing = _Claimed(core, claimed, on_conflict or core.on_conflict, resumed)
+            undoing = _Claimed(core, claimed, on_conflict or core.on_conflict, doubtful)
             return (yield from _end(core, claimed, (yield from undoing.walk())))
         except LostRace:
             raise
@@ -84,6 +87,8 @@ def compensate(
 def _end(core: Core, action: Action, end: Ended) -> Flow[Action]:
     """Record how the undo ended. The journal may be away for a while; the undo is not done again for that."""
     undo = replace(action.undo, outcome=str(end.outcome), residue=end.residue, error=end.error)
+    if end.unsure:
+        undo = replace(undo, approved_by=None)  # it was for the try that came to nothing, or to something
     for attempt in range(RECORD_TRIES):
         try:
             ended: Action = yield Step(lambda: core.journal.move(action, end.outcome, undo=undo))

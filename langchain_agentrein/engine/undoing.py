@@ -15,15 +15,22 @@ from langchain_agentrein.journal.codec import contains_mask
 from langchain_agentrein.operation import Assessment, Operation, Undone
 
 AWAITING_APPROVAL = "awaiting approval"
+UNSURE = "a worker died while it undid this"
+"""How the error of an undo begins that may have happened; only a person lets it be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an undo ended."""
+    """How an undo ended.
+
+    Attributes:
+        unsure: It may have happened before, and nobody can tell.
+    """
 
     outcome: Status
     residue: tuple[str, ...] = ()
     error: str | None = None
+    unsure: bool = False
 
 
 def said(error: BaseException) -> str:
@@ -84,10 +91,10 @@ class Undoing:
                 return self._already()
         elif self.resumed and not op.repeatable:
             why = (
-                f"a worker died while it undid this, and {op.name} has no `observe` to tell how far it came: "
+                f"{UNSURE}, and {op.name} has no `observe` to tell how far it came: "
                 "look, then settle it by hand"
             )
-            return Ended(Status.STUCK, error=why)
+            return Ended(Status.STUCK, error=why, unsure=True)
         attached: list[str] = list((yield Step(op.attached, (api, action))))
         if attached and self.on_conflict != "force":
             raise Conflict("others have since built on it", attached)

@@ -163,6 +163,8 @@ class _Walk:
                 return {**_told(before), "attending": None}
         elif answer["type"] == "reject":
             return {"attending": None}
+        elif now.status is Status.STUCK:
+            now = yield from engine.approve_undo(self.core, now, by=by)
         if now.status is Status.CONFLICT:
             yield from engine.compensate(self.core, now, cause=state.get("cause"), on_conflict="force")
             progress = before

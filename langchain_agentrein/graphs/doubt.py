@@ -64,15 +64,21 @@ def orphans(
     thread_id = (config.get("configurable") or {}).get("thread_id")
     if thread_id is None:
         return []
-    lost: list[Action] = yield Step(
-        lambda: rein.journal.strays(
+
+    def look() -> list[Action]:
+        return rein.journal.strays(
             thread_id,
             known=set(state.get(STACK_CHANNEL) or ()),
             messages={message.id for message in state["messages"] if message.id},
             session_id=session_id,
             after=(state.get(SEEN_CHANNEL) or {}).get(session_id, 0),
         )
-    )
+
+    lost: list[Action] = yield Step(look)
+    if lost:
+        # A crash may have come in the middle of their rollback: that was decided, and is finished first.
+        yield from engine.finish_walks(rein.core, thread_id, unanswered=False)
+        lost = yield Step(look)
     if not lost:
         return []
     ids = [action.id for action in lost]

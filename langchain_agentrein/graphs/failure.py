@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.types import Command
 
 from langchain_agentrein import engine
-from langchain_agentrein.action import UNDONE, SessionRecord
+from langchain_agentrein.action import UNDONE, SessionRecord, SessionStatus
 from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import JournalError, SessionFailed
 from langchain_agentrein.flow import Flow, Step
@@ -29,6 +29,27 @@ def present(state: Mapping[str, Any]) -> Failure | None:
     """The failure of the present session, if it failed."""
     failure: Failure | None = (state.get(FAILURE_CHANNEL) or {}).get(state.get(SESSION_CHANNEL))
     return failure
+
+
+def found(
+    rein: AgentRein, state: Mapping[str, Any], session: SessionRecord, *, walks: bool
+) -> Flow[Failure | None]:
+    """The failure of the present session as its state has it, or else its journal.
+
+    A process may die after it froze the session and before its state said why. The run that is resumed
+    finds every call refused; it must not end as if all were well.
+
+    Args:
+        walks: Whether this agent walks its session back.
+    """
+    failure = present(state)
+    if failure is not None or not walks:
+        return failure
+    live = yield from engine.open_session(rein.core, session)
+    if live.status is not SessionStatus.ROLLING_BACK:
+        return None
+    known: SessionRecord | None = yield Step(rein.journal.session, (live.id,))
+    return {**known.failure, "session_id": live.id} if known is not None and known.failure else None
 
 
 def freeze(

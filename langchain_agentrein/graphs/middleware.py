@@ -314,7 +314,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     @hook_config(can_jump_to=["model"])
     def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Complete the session, or raise what ended it."""
-        failure = failures.present(state)
+        failure = run(failures.found(self.rein, state, self._session(state).record, walks=self._walks))
         if failure is not None and not failure.get("walked"):
             return {**self._walk(state, failure), "jump_to": "model"}
         return run(self._leave(state, failure))
@@ -322,7 +322,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     @hook_config(can_jump_to=["model"])
     async def aafter_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Complete the session, or raise what ended it."""
-        failure = failures.present(state)
+        failure = await arun(failures.found(self.rein, state, self._session(state).record, walks=self._walks))
         if failure is not None and not failure.get("walked"):
             return {**await self._awalk(state, failure), "jump_to": "model"}
         return await arun(self._leave(state, failure))

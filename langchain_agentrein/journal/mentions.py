@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from langchain_agentrein.action import Json
 from langchain_agentrein.journal import schema
 from langchain_agentrein.journal.codec import MASKED, Hidden
+from langchain_agentrein.journal.packed import Packed
 from langchain_agentrein.journal.sealing import Vault
 
 _A, _B, _P = schema.actions.c, schema.blobs.c, schema.payloads.c
@@ -56,6 +57,8 @@ def _texts(value: Json) -> Iterator[str | None]:
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)
+    elif isinstance(value, Packed):
+        yield from _texts(value.value())
     elif isinstance(value, bytes | memoryview):
         yield bytes(value).decode("utf-8", "replace")
     else:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, select, union_all
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, or_, select, union_all
 
-from langchain_agentrein.action import Action, Entry, Json, SessionRecord, SessionStatus, Status
+from langchain_agentrein.action import TO_UNDO, Action, Entry, Json, SessionRecord, SessionStatus, Status
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.journal import schema
 from langchain_agentrein.journal.rows import to_action, to_entry, to_session
@@ -39,8 +39,16 @@ _HAPPENED = (
     .join(schema.sessions, _S.id == _A.session_id)
     .where(
         _S.thread_id == bindparam("thread"),
-        _S.status.in_([str(SessionStatus.OPEN), str(SessionStatus.SUPERSEDED)]),
-        _A.status.in_([str(Status.EXECUTING), str(Status.EXECUTED), str(Status.IN_DOUBT)]),
+        or_(
+            and_(
+                _S.status.in_([str(SessionStatus.OPEN), str(SessionStatus.SUPERSEDED)]),
+                _A.status.in_([str(Status.EXECUTING), str(Status.EXECUTED), str(Status.IN_DOUBT)]),
+            ),
+            and_(
+                _S.status == str(SessionStatus.ROLLING_BACK),
+                _A.status.in_([str(status) for status in (Status.EXECUTING, *sorted(TO_UNDO))]),
+            ),
+        ),
         _A.message_id.is_not(None),
     )
 )

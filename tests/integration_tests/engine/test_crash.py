@@ -130,7 +130,12 @@ def test_killed_in_the_middle_of_an_undo_that_nobody_can_look_at(
         [line] = rein.recover()
         assert line.outcome == "stuck"
         assert status(rein) is SessionStatus.STUCK
-    assert world.count("undo") == undos, "not twice, and not by guessing"
+        [again] = rein.rollback(session=SESSION)
+        assert again.outcome == "stuck", "nor because somebody rolls back again"
+        assert world.count("undo") == undos, "not twice, and not by guessing"
+        rein.approve(line.action_id, by="ana")
+        assert rein.rollback(session=SESSION).complete
+    assert world.count("undo") == undos + 1, "a person said so"
 
 
 def test_recover_finishes_a_part_and_no_more(journal_url: str, world: World) -> None:

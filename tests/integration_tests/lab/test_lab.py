@@ -1,0 +1,107 @@
+"""A sample of the fault lab; `make soak` runs it at length. And: no boundary is forgotten."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.lab.controller import Lab, Setting, Trial
+from tests.lab.enumerate import boundaries
+from tests.lab.exempt import EXEMPT
+from tests.lab.points import PACKAGE
+
+Counted = dict[str, list[tuple[int, str]]]
+ELSEWHERE = [
+    Setting("postgres", "sync", "sync"),
+    Setting("postgres", "async", "sync"),
+    Setting("sqlite", "threaded", "async"),
+    Setting("sqlite", "async", "exit"),
+]
+REQUESTS = {
+    f"request:{what}" for what in ("GET things", "GET effects", "PUT things", "DELETE things", "POST notes")
+}
+SAVES = {"checkpoint:put", "checkpoint:put_writes"}
+
+
+def test_every_boundary_has_a_kill_point(counted: Counted) -> None:
+    reached = {point.rpartition("#")[0] for points in counted.values() for _, point in points}
+    places = boundaries()
+    assert len(places) > 100, "the list reads the source"
+    missing = {str(place) for place in places if not place.met(reached)}
+    assert missing - set(EXEMPT) == set(), (
+        "a step or a transaction at which no story of the lab kills anybody"
+    )
+    assert set(EXEMPT) - missing == set(), "exempt, and met all the same, or gone"
+    for wanted in REQUESTS | SAVES:
+        assert {f"{wanted}:before", f"{wanted}:after"} <= reached
+
+
+def test_no_flow_yields_anything_but_steps() -> None:
+    """Nor does the engine block in any other way that the lab would not see."""
+    for path in sorted((PACKAGE / "engine").glob("*.py")):
+        text = path.read_text()
+        for word in ("time.sleep", "asyncio.", "requests.", "store.write", "store.read"):
+            assert word not in text, f"{path.name} does {word} by itself"
+
+
+def judged(lab: Lab, trial: Trial) -> None:
+    outcome = lab.try_(trial)
+    assert outcome.verdict.anomalies == (), f"make soak ARGS=\"--trial '{trial}'\""
+
+
+def sample(counted: Counted, n: int, part: int) -> list[tuple[str, int, str]]:
+    """Boundaries for this part of the tests, drawn from all: the same ones every time."""
+    every = sorted(
+        {(story, point.rpartition("#")[0]) for story, found in counted.items() for _, point in found}
+    )
+    drawn = random.Random(f"lab {part}").sample(every, n)
+    first = {
+        (story, point.rpartition("#")[0]): (story, life, point)
+        for story, found in reversed(counted.items())
+        for life, point in reversed(found)
+    }
+    return [first[one] for one in drawn]
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_killed_anywhere(lab: Lab, counted: Counted, part: int) -> None:
+    for n, (story, life, point) in enumerate(sample(counted, 7, part)):
+        judged(lab, Trial(story, Setting(), life, point, "kill", ("resume", "recover")[n % 2]))
+
+
+@pytest.mark.parametrize("setting", ELSEWHERE, ids=str)
+def test_killed_in_other_settings(lab: Lab, setting: Setting) -> None:
+    for story in ("back", "undone"):
+        found = lab.count(story, setting)
+        life, point = random.Random(str(setting)).choice(found)
+        for ending in ("resume", "recover"):
+            judged(lab, Trial(story, setting, life, point, "kill", ending))
+
+
+@pytest.mark.parametrize("fault", ["swallow", "refuse", "break", "delay"])
+def test_the_world_answers_badly(lab: Lab, fault: str) -> None:
+    for story, life, nth in (("back", 1, "1"), ("back", 1, "3")):
+        judged(lab, Trial(story, Setting(), life, nth, fault, "resume"))
+
+
+@pytest.mark.parametrize(
+    ("harm", "point"),
+    [
+        ("full", "commit:journal/journal.py:move:before#1"),
+        ("full", "request:PUT things:after#1"),
+        ("full", "checkpoint:put:before#3"),
+        ("cut", "commit:journal/journal.py:move:within#1"),
+        ("cut", "request:PUT things:after#1"),
+        ("stop", "request:PUT things:after#1"),
+        ("stop", "commit:journal/journal.py:move:within#1"),
+    ],
+)
+def test_other_harm(lab: Lab, harm: str, point: str) -> None:
+    setting = Setting("postgres" if harm != "full" else "sqlite")
+    judged(lab, Trial("back", setting, 1, point, harm, "recover"))
+
+
+def test_a_rollback_of_orphans_that_a_crash_cut_short_is_finished_before_the_run_goes_on(lab: Lab) -> None:
+    point = "commit:journal/sessions.py:set_session:after#1"
+    judged(lab, Trial("orphaned", Setting(), 2, point, "kill", "resume"))

@@ -1,0 +1,61 @@
+"""The steps at which the lab's stories kill nobody, each with its reason."""
+
+from __future__ import annotations
+
+READS = "it reads, for a person, and nothing depends on it"
+PAUSES = "a tool that interrupts its own run: integration_tests/test_calls_in_graphs.py"
+WAITS = "it waits, holding nothing that a lease does not give back"
+RACES = "another worker came first: integration_tests/lab/test_many.py has the races"
+LATE = "a worker that wakes after its lease: the lab's `stop`, and integration_tests/lab/test_many.py"
+PEOPLE = "a person's word outside a graph: one transaction, or nothing"
+OTHERWISE = "an option that the lab does not set; what it does is one transaction, or nothing"
+
+EXEMPT = {
+    "engine/approvals.py:permitted call.ask": OTHERWISE,
+    "engine/approvals.py:refuse core.journal.move": OTHERWISE,
+    "engine/approvals.py:decide core.journal.move": PEOPLE,
+    "engine/approvals.py:lapsed core.journal.move": OTHERWISE,
+    "engine/calls.py:earlier_of Sleep": WAITS,
+    "engine/calls.py:standing_session core.journal.standing": READS,
+    "engine/compensate.py:compensate core.journal.release": "an error, not a death: unit_tests/engine/test_compensate.py",
+    "engine/compensate.py:_end Sleep": WAITS,
+    "engine/compensate.py:_tries Sleep": WAITS,
+    "engine/effect.py:_wait Sleep": WAITS,
+    "engine/effect.py:_paused core.journal.pause": PAUSES,
+    "engine/effect.py:_recorded Sleep": WAITS,
+    "engine/effect.py:_settled core.journal.get": RACES,
+    "engine/effect.py:_late core.journal.session": LATE,
+    "engine/effect.py:_late core.journal.calls": LATE,
+    "engine/effect.py:_late core.journal.begin": LATE,
+    "engine/effect.py:_late core.journal.move": LATE,
+    "engine/effect.py:_late _reopened": LATE,
+    "engine/perform.py:_irreversible self.core.journal.move": "a secret that no key seals: unit_tests/journal/test_sealing.py",
+    "engine/perform.py:_record journal.pause": PAUSES,
+    "engine/reconcile.py:reconcile core.journal.get": RACES,
+    "engine/reconcile.py:_left_behind op.observe": "a reply that was lost, and a probe at once: the lab's `swallow`",
+    "engine/reconcile.py:_left core.journal.get": RACES,
+    "engine/walk.py:_others core.journal.get": RACES,
+    "engine/walk.py:_others Sleep": RACES,
+    "engine/walk.py:_approvals core.journal.get": RACES,
+    "graphs/agent.py:_freeze identity.session_of": "a hand-built graph: it freezes by the same flow",
+    "graphs/agent.py:_freeze rein.journal.session": "a hand-built graph: it freezes by the same flow",
+    "graphs/agent.py:_freeze rein.journal.sessions": "a hand-built graph: it freezes by the same flow",
+    "graphs/compensation.py:confirm self.core.journal.set_session": OTHERWISE,
+    "graphs/failure.py:of_model rein.journal.session": OTHERWISE,
+    "graphs/middleware.py:_keep self.rein.journal.session": OTHERWISE,
+    "graphs/middleware.py:_keep self.rein.journal.set_session": OTHERWISE,
+    "journal/journal.py:renew transaction": "by the clock, from a thread of its own: it moves nothing but a lease",
+    "journal/journal.py:release transaction": "an error, not a death: unit_tests/engine/test_compensate.py",
+    "journal/journal.py:pause transaction": PAUSES,
+    "reading.py:_actions self.journal.actions": READS,
+    "reading.py:_sessions self.journal.sessions": READS,
+    "reading.py:_timeline self.journal.sessions": READS,
+    "reading.py:_timeline self.journal.actions": READS,
+    "reading.py:_timeline self.journal.entries": READS,
+    "reading.py:_verify self.journal.verify": READS,
+    "reading.py:_scope self.journal.sessions": READS,
+    "rein.py:_approve self.journal.get": PEOPLE,
+    "rein.py:_reject self.journal.get": PEOPLE,
+    "session.py:_fail self.rein.journal.session": "a session around code without a graph: the same freeze and walk",
+    "session.py:_fail self.rein.journal.set_session": OTHERWISE,
+}
