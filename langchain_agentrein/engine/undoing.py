@@ -15,8 +15,9 @@ from langchain_agentrein.journal.codec import contains_mask
 from langchain_agentrein.operation import Assessment, Operation, Undone
 
 AWAITING_APPROVAL = "awaiting approval"
-UNSURE = "a worker died while it undid this"
+UNSURE = "its undo may have happened"
 """How the error of an undo begins that may have happened; only a person lets it be tried again."""
+LOOK = "look; if it did not, approve it in a further rollback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ class Undoing:
                 return self._already()
         elif self.resumed and not op.repeatable:
             why = (
-                f"{UNSURE}, and {op.name} has no `observe` to tell how far it came: "
-                "look, then settle it by hand"
+                f"{UNSURE} (a worker died while it undid this), and {op.name} has no `observe` to tell: "
+                f"{LOOK}"
             )
             return Ended(Status.STUCK, error=why, unsure=True)
         attached: list[str] = list((yield Step(op.attached, (api, action))))
@@ -117,11 +118,8 @@ class Undoing:
         except Exception as error:
             if op.observes or op.repeatable or self._certain(error):
                 raise
-            why = (
-                f"its undo may have happened ({said(error)}), and {op.name} has no `observe` to tell: "
-                "look, then roll back again if it did not"
-            )
-            return Ended(Status.STUCK, error=why)
+            why = f"{UNSURE} ({said(error)}), and {op.name} has no `observe` to tell: {LOOK}"
+            return Ended(Status.STUCK, error=why, unsure=True)
         return (yield from self._look_back(api, self.undone))
 
     def _certain(self, error: Exception) -> bool:

@@ -202,7 +202,9 @@ def test_an_undo_whose_reply_is_lost_is_not_done_twice(rein: AgentRein, world: W
     assert line.error is not None and "may have happened (TimeoutError" in line.error
     assert world.count("undo", "b") == 1
 
-    rein.rollback(session=SESSION)  # a person looked, and says so
+    rein.rollback(session=SESSION)
+    assert world.count("undo", "b") == 1, "nobody said that it did not happen"
+    rein.rollback(session=SESSION, approve=[line.action_id], by="ana")
     assert world.count("undo", "b") == 2
 
 
