@@ -22,10 +22,12 @@ class Considered:
 
     Attributes:
         action: Its record: proposed, denied, decided already, or expired since it was asked about.
+        fresh: It was proposed just now: nobody can have answered about it yet.
     """
 
     action: Action
     assessment: Assessment
+    fresh: bool = False
 
 
 def consider(core: Core, op: Operation, api: Any, call: Call) -> Flow[Considered | None]:
@@ -69,7 +71,7 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
         return None
     if verdict.decision == "deny":
         return Considered((yield from refuse(core, action, call, verdict)), assessment)
-    return Considered((yield from propose(core, action, call, verdict)), assessment)
+    return Considered((yield from propose(core, action, call, verdict)), assessment, fresh=True)
 
 
 def recall(core: Core, call_key: str) -> Flow[Considered | None]:

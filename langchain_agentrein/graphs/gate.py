@@ -100,7 +100,13 @@ class Gate:
                 raise no_checkpointer(", ".join(sorted({one.call["name"] for one in waiting})))
             given = yield Step(ask_all, ([self._question(one, state) for one in waiting],))
             by = approver_of(config, runtime, self.approver)
+            # What is proposed only now was not what they answered about: that question had lapsed before a crash.
+            stale = any(one.found.fresh for one in waiting)
             for one, answer in zip(waiting, given, strict=True):
+                if stale:
+                    lapsed = yield Step(self.rein.journal.move, (one.action, Status.EXPIRED))
+                    decided[one.action.id] = lapsed
+                    continue
                 decision = decision_of(answer, one.action, by)
                 decided[one.action.id] = yield from engine.decide(self.rein.core, one.action, decision)
                 answers[one.call["id"] or ""] = answer
