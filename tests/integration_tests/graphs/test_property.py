@@ -179,4 +179,4 @@ class Conversations(RuleBasedStateMachine):
 
 
 TestConversations = Conversations.TestCase
-TestConversations.settings = examples(15, steps=10)
+TestConversations.settings = examples(10, steps=10)
