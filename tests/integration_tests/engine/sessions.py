@@ -117,6 +117,9 @@ class Workers:
             if url
             else create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         )
+        if url:
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         self.ground = Ground()
         self.alive = [self.hired(), self.hired()]
         self.gone: list[tuple[AgentRein, Driven]] = []

@@ -9,7 +9,7 @@ import copy
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from langchain_agentrein import Action, Status
 from langchain_agentrein.action import REFUSED, WAITING, SessionRecord
@@ -46,6 +46,7 @@ class Sessions(RuleBasedStateMachine):
     """Two workers, one thread, and a world that judges them."""
 
     url: str | None = None
+    """An empty database; without one, in memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -263,9 +264,14 @@ class Sessions(RuleBasedStateMachine):
             assert self.ground.things == self.start, report
 
 
-class OnSQLite(Sessions):
-    """In memory: many sessions."""
+TestSessions = Sessions.TestCase
+TestSessions.settings = examples(15, steps=20)
 
 
-TestSessions = OnSQLite.TestCase
-TestSessions.settings = examples(30, steps=25)
+def test_on_postgres(postgres_database: str) -> None:
+    """A few of the same."""
+
+    class OnPostgres(Sessions):
+        url = postgres_database
+
+    run_state_machine_as_test(OnPostgres, settings=examples(3, steps=10, many=100))  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import InvalidUpdateError
 from langgraph.types import Command
 from pydantic import Field
 
@@ -151,7 +152,10 @@ class Conversations(RuleBasedStateMachine):
         config = states[back % len(states)].config
         if say:
             self.said += 1
-            config = self.agent.update_state(config, {"messages": [HumanMessage(f"rather {self.said}")]})
+            try:
+                config = self.agent.update_state(config, {"messages": [HumanMessage(f"rather {self.said}")]})
+            except InvalidUpdateError:
+                return  # LangGraph cannot tell after which node it would be
         self._go(None, config, native=native)
 
     @rule()
@@ -179,4 +183,4 @@ class Conversations(RuleBasedStateMachine):
 
 
 TestConversations = Conversations.TestCase
-TestConversations.settings = examples(15, steps=10)
+TestConversations.settings = examples(10, steps=10)
