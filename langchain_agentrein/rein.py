@@ -286,10 +286,15 @@ class AgentRein(Reading):
     rollback = driven(_rollback)
     arollback = adriven(_rollback)
 
-    def _recover(self) -> Flow[RollbackReport]:
-        """Settle what dead workers left under way, and finish the rollbacks they had begun."""
+    def _recover(self, *, retries: int = 0, pause: float = 30.0) -> Flow[RollbackReport]:
+        """Settle what dead workers left under way, and finish the rollbacks they had begun.
+
+        Args:
+            retries: How often an undo that failed is tried again, in all, before it is left to a person.
+            pause: Seconds before the first such try; doubled for each further one.
+        """
         self.refuse_tenant("recover")
-        return (yield from engine.recover(self.core))
+        return (yield from engine.recover(self.core, retries=retries, pause=pause))
 
     recover = driven(_recover)
     arecover = adriven(_recover)

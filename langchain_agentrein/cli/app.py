@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from langchain_agentrein.cli import change, check, keep, read
 from langchain_agentrein.cli.demo import demo
+from langchain_agentrein.cli.recover import recover
 from langchain_agentrein.cli.screen import complain
 from langchain_agentrein.cli.source import DEFAULT_JOURNAL, JOURNAL_ENVIRONMENT, Source
 from langchain_agentrein.errors import AgentReinError
@@ -96,7 +97,7 @@ for verb in (
     read.show,
     change.plan,
     change.rollback,
-    change.recover,
+    recover,
     change.approve,
     change.reject,
     check.verify,

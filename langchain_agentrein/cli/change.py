@@ -111,41 +111,6 @@ def rollback(
         raise typer.Exit(EXIT_UNSETTLED)
 
 
-def recover(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Settle what dead workers left under way, and finish the rollbacks they had begun."""
-    rein = source_of(ctx).rein()
-    report = rein.recover()
-    left = [line for line in report if line.outcome not in _SETTLED]
-    if as_json:
-        say_json(rein.journal.redactor.mask(report.to_dict()))
-    elif not report.lines:
-        say("nothing was left under way")
-    else:
-        from langchain_agentrein.timeline import render_report
-
-        for line in report:
-            if line.outcome in _FOUND_OUT:
-                say(f"{line.operation} {line.action_id}: {_FOUND_OUT[line.outcome]}")
-        walked = tuple(line for line in report if line.outcome not in _FOUND_OUT)
-        if walked:
-            say(render_report(RollbackReport(report.session_ids, walked), mask=rein.journal.redactor.mask))
-    waiting = rein.sessions(statuses=[SessionStatus.OPEN, SessionStatus.SUPERSEDED, SessionStatus.STUCK])
-    if waiting and not as_json:
-        many = "1 session is" if len(waiting) == 1 else f"{len(waiting)} sessions are"
-        say(
-            f"{many} still open, superseded or stuck: resume the thread, or `agentrein rollback` it", "yellow"
-        )
-    if left:
-        raise typer.Exit(EXIT_UNSETTLED)
-
-
-_FOUND_OUT = {
-    "executed": "it did happen; its session can be resumed, or rolled back",
-    "failed": "it did not happen; nothing is left of it",
-}
-_SETTLED = {*_FOUND_OUT, "restored", "compensated", "irreversible"}
-
-
 def approve(
     ctx: typer.Context,
     action_id: Annotated[str, typer.Argument(metavar="ACTION", help="Its id, or a beginning of it.")],

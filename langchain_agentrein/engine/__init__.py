@@ -20,7 +20,7 @@ from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.engine.perform import perform
 from langchain_agentrein.engine.plan import plan
 from langchain_agentrein.engine.reconcile import approve_undo, reconcile, settle
-from langchain_agentrein.engine.recover import finish_walks, recover
+from langchain_agentrein.engine.recover import finish_walks, may_retry, recover
 from langchain_agentrein.engine.scope import Progress, Scope
 from langchain_agentrein.engine.walk import next_back, report, rollback, stack, step_back
 
@@ -47,6 +47,7 @@ __all__ = [
     "expire",
     "finish_walks",
     "freeze",
+    "may_retry",
     "next_back",
     "open_session",
     "perform",

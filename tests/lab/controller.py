@@ -14,6 +14,7 @@ from langchain_agentrein import AgentRein, Status
 from langchain_agentrein.action import TO_UNDO, SessionStatus
 from langchain_agentrein.errors import AgentReinError
 from tests.lab.child import DENIED, SCENARIOS, Spec, opened
+from tests.lab.enumerate import in_gap
 from tests.lab.judge import BEFORE, Case, Verdict, judge
 from tests.lab.world import FAULTS, World
 from tests.lab.zygote import Zygote
@@ -64,11 +65,14 @@ STORIES = {
     "forgotten": Story("forward", (("run", ""), ("forget", ""))),
     "recovered": Story("forward", (("run", ""), ("rollback", PUT), ("recover", ""))),
     "resumed": Story("back", (("run", PUT), ("resume", ""))),
-    "settled": Story("forward", (("run", POST), ("resume", ""))),
+    "settled": Story("forward", (("run", POST), ("resume", "")), "sync"),
     "stranded": Story("forward", (("run", POST), ("recover", ""), ("rollback", ""))),
     "unbegun": Story("forward", (("run", "request:PUT things:before#1"), ("recover", ""), ("rollback", ""))),
     "withdrawn": Story("forward", (("run", "commit:journal/journal.py:begin:after#2"), ("rollback", ""))),
-    "attended": Story("back", (("run", "request:POST notes:after#2"), ("resume", ""))),
+    "attended": Story("back", (("run", "request:POST notes:after#2"), ("resume", "")), "sync"),
+    "unmarked": Story(
+        "back", (("run", "commit:journal/sessions.py:set_session:after#1"), ("resume", "")), "sync"
+    ),
     "orphaned": Story("forward", (("run", PUT), ("resume", "")), "exit"),
 }
 
@@ -185,13 +189,22 @@ class _Playing:
 
     def play(self) -> Outcome:
         told: dict[str, Any] = {}
-        act = "run"
-        for act, deadly in self.story.acts:
+        act, ended = "run", ""
+        left = list(self.story.acts)
+        while left:
+            act, deadly = left.pop(0)
             told = self._act(act, deadly)
             if self.fired:
                 break
         ended = self._finished(told, act)
+        if self.trial.ending == "resume":
+            for act, _ in left:
+                ended = self._finished(self._act(act), act)
+        harmed = self.fired
         self._live("recover")
+        if self.fired and not harmed:  # that was where harm was done
+            self._live("recover")
+            ended = "back" if self.trial.harm == "stop" and self.trial.ending == "recover" else ended
         with opened(self.spec) as rein:
             turns = SCENARIOS[self.story.scenario]
             wanted = tuple(
@@ -202,7 +215,7 @@ class _Playing:
                     self.case,
                     ended,
                     wanted,
-                    gap=self.trial.harm == "stop",
+                    gap=self.trial.harm == "stop" and in_gap(self.trial.point),
                     lossy=self.spec.durability == "exit",
                 ),
                 self.lab.world,
@@ -267,6 +280,8 @@ class _Playing:
                 told = self._act(again)
                 if told["state"] in ("done", "failed"):
                     break
+                with opened(self.spec) as rein:
+                    self._settled(rein)  # what nobody can ask about inside the graph
             else:
                 self.notes.append(f"it cannot be brought to an end: {told}")
         elif told["state"] == "error":

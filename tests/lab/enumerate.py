@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -39,12 +40,9 @@ class Place:
         return any(f"step:{self.file}:{line}:" in one for one in reached for line in range(first, last + 1))
 
 
+@functools.cache
 def boundaries() -> list[Place]:
-    """All of them.
-
-    Raises:
-        AssertionError: A flow yields something else than a step, and this list would miss it.
-    """
+    """All of them."""
     found: list[Place] = []
     for path in sorted(PACKAGE.rglob("*.py")):
         file = str(path.relative_to(PACKAGE))
@@ -57,6 +55,28 @@ def boundaries() -> list[Place]:
             if isinstance(node, ast.With | ast.AsyncWith) and file.startswith("journal/") and _writes(node):
                 found.append(Place("commit", file, where, "transaction", (node.lineno, node.lineno)))
     return [place for place in found if place.where != "journal/store.py:erasing"]
+
+
+BEFORE_IT = {"op.do", "op.undo"}
+AFTER_IT = {"self.core.journal.holds", "journal.begin", "journal.move", "journal.pause"}
+
+
+def in_gap(point: str) -> bool:
+    """Whether a point lies between the last word of the journal and the request: all that comes later is refused."""
+    kind, *place, last = point.rpartition("#")[0].split(":")
+    if kind == "request":
+        return last == "before" and not place[0].startswith("GET")
+    if kind == "commit":
+        return last == "after" and place[-1] in ("begin", "move", "pause")
+    if kind != "step":
+        return False
+    file, line = place[0], int(place[1])
+    wanted = BEFORE_IT if last == "before" else AFTER_IT
+    return any(
+        one.file == file and one.lines[0] <= line <= one.lines[1] and one.what in wanted
+        for one in boundaries()
+        if one.kind == "step" and (last == "before" or file in ("engine/perform.py", "engine/undoing.py"))
+    )
 
 
 def _walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST]]:

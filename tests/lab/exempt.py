@@ -34,6 +34,8 @@ EXEMPT = {
     "engine/reconcile.py:reconcile core.journal.get": RACES,
     "engine/reconcile.py:_left_behind op.observe": "a reply that was lost, and a probe at once: the lab's `swallow`",
     "engine/reconcile.py:_left core.journal.get": RACES,
+    "engine/recover.py:_failing core.journal.sessions": READS,
+    "engine/recover.py:_failing core.journal.actions": READS,
     "engine/walk.py:_others core.journal.get": RACES,
     "engine/walk.py:_others Sleep": RACES,
     "engine/walk.py:_approvals core.journal.get": RACES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_agentrein import AgentRein, Status
@@ -34,7 +34,8 @@ class Case:
     Attributes:
         ended: `done`: the agent said so; `failed`: it failed, and was walked back; `back`: it was rolled back.
         wanted: What the model called, `(tool, thing)`, that has an effect.
-        gap: A worker slept between its record and its effect beyond its lease: there its effect may come late.
+        gap: A worker slept beyond its lease between its record, or its fence, and its request: it may come late, and
+            nobody but the service can refuse it.
         lossy: Checkpoints are written at the exit alone: a run whose session was completed, and whose only checkpoint was
             lost, looks like a replay from an old checkpoint, which does again what comes after it.
     """
@@ -50,7 +51,7 @@ def judge(case: Case, world: World, rein: AgentRein) -> Verdict:
     """Compare."""
     sessions = rein.journal.sessions(thread_id=case.name)
     actions = rein.journal.actions([one.id for one in sessions]) if sessions else []
-    events = world.events(case.name)
+    events = _late(world.events(case.name), actions) if case.gap else world.events(case.name)
     known = {action.id: action for action in actions}
     found = [
         *_recorded(events, known),
@@ -63,6 +64,18 @@ def judge(case: Case, world: World, rein: AgentRein) -> Verdict:
         found.append(f"the chain does not verify: {checked}")
     kinds = Counter(event.kind for event in events)
     return Verdict(tuple(found), len(sessions), kinds["do"], kinds["undo"])
+
+
+def _late(events: Sequence[Event], actions: Sequence[Action]) -> list[Event]:
+    """What came after a probe had said that it would not is recorded as a further generation."""
+    failed = {action.id for action in actions if action.status is Status.FAILED}
+    done = {event.key for event in events if event.kind == "do"}
+    again = {
+        action.parent_id: action.id
+        for action in actions
+        if action.parent_id in failed and action.id not in done
+    }
+    return [replace(event, key=again.get(event.key) or event.key) for event in events]
 
 
 def _recorded(events: Sequence[Event], known: dict[str, Action]) -> Iterator[str]:
@@ -78,7 +91,7 @@ def _recorded(events: Sequence[Event], known: dict[str, Action]) -> Iterator[str
 def _once(events: Sequence[Event], actions: Sequence[Action], case: Case) -> Iterator[str]:
     """P2, P5: one effect a call that is not undone, one undo an effect."""
     for (kind, key), n in Counter((event.kind, event.key) for event in events).items():
-        if n > 1:
+        if n > 1 and not (case.gap and kind == "undo"):
             yield f"P{2 if kind == 'do' else 5}: {kind} for {key} happened {n} times"
     calls = {action.id: action.call_key for action in actions}
     live: Counter[str] = Counter()
@@ -87,7 +100,7 @@ def _once(events: Sequence[Event], actions: Sequence[Action], case: Case) -> Ite
         live[call] += 1 if event.kind == "do" else -1
         if live[call] > 1 and not case.gap:
             yield f"P2: the call of {event.thing} has {live[call]} effects at once"
-        if live[call] < 0:
+        if live[call] < 0 and not case.gap:
             yield f"P5: {event.thing} was undone before it was done"
 
 

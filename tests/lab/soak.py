@@ -157,7 +157,10 @@ class Plan:
             if self.random.random() < 0.1:
                 nth = str(self.random.randint(1, 6))
                 return Trial(story, setting, life, nth, self.random.choice(FAULTS), ending)
-            return Trial(story, setting, life, point, self.random.choice(harms(setting.database)), ending)
+            harm = self.random.choice(harms(setting.database))
+            if harm == "stop" and ":within#" in point:
+                harm = "kill"  # it sleeps with the database's lock, and others wait until it wakes or dies
+            return Trial(story, setting, life, point, harm, ending)
 
 
 def soak(minutes: float, seed: int, workers: int, settings: Sequence[Setting] = SETTINGS) -> Tally:

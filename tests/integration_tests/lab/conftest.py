@@ -12,6 +12,9 @@ import pytest
 from tests.lab.controller import STORIES, Lab, Setting
 from tests.lab.soak import lab as built
 from tests.lab.world import served
+from tests.support.fixtures import world
+
+__all__ = ["world"]
 
 
 @pytest.fixture(scope="session")

@@ -94,12 +94,17 @@ def test_the_world_answers_badly(lab: Lab, fault: str) -> None:
         ("cut", "commit:journal/journal.py:move:within#1"),
         ("cut", "request:PUT things:after#1"),
         ("stop", "request:PUT things:after#1"),
-        ("stop", "commit:journal/journal.py:move:within#1"),
+        ("stop", "commit:journal/journal.py:move:before#1"),
     ],
 )
 def test_other_harm(lab: Lab, harm: str, point: str) -> None:
     setting = Setting("postgres" if harm != "full" else "sqlite")
     judged(lab, Trial("back", setting, 1, point, harm, "recover"))
+
+
+def test_a_failure_that_the_state_does_not_know_of_still_ends_the_run(lab: Lab) -> None:
+    point = "commit:journal/sessions.py:set_session:after#1"
+    judged(lab, Trial("back", Setting(), 1, point, "kill", "resume"))
 
 
 def test_a_rollback_of_orphans_that_a_crash_cut_short_is_finished_before_the_run_goes_on(lab: Lab) -> None:
