@@ -33,6 +33,12 @@ class Ended:
     unsure: bool = False
 
 
+def unsure(action: Action) -> bool:
+    """Whether a stuck undo may have happened, and no person has let it be tried again since."""
+    told = (action.undo.error or "").startswith(UNSURE)
+    return action.status is Status.STUCK and told and action.undo.approved_by is None
+
+
 def said(error: BaseException) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {error}"
