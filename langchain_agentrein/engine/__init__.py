@@ -22,6 +22,7 @@ from langchain_agentrein.engine.plan import plan
 from langchain_agentrein.engine.reconcile import approve_undo, reconcile, settle
 from langchain_agentrein.engine.recover import finish_walks, may_retry, recover
 from langchain_agentrein.engine.scope import Progress, Scope
+from langchain_agentrein.engine.undoing import unsure
 from langchain_agentrein.engine.walk import next_back, report, rollback, stack, step_back
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "stack",
     "step_back",
     "told",
+    "unsure",
 ]

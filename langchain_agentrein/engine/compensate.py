@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from langchain_agentrein.action import Action, Reversal, Status
 from langchain_agentrein.engine.core import Core, OnConflict, unkept
 from langchain_agentrein.engine.lease import is_abandoned
-from langchain_agentrein.engine.undoing import AWAITING_APPROVAL, UNSURE, Ended, Undoing, said
+from langchain_agentrein.engine.undoing import AWAITING_APPROVAL, Ended, Undoing, said, unsure
 from langchain_agentrein.errors import (
     ConfigError,
     Conflict,
@@ -62,8 +62,7 @@ def compensate(
         outcome=None,
     )
     # What may have been undone is not undone again because somebody rolls back again: a person says so first.
-    unsure = action.status is Status.STUCK and (action.undo.error or "").startswith(UNSURE)
-    doubtful = resumed or (unsure and undo.approved_by is None)
+    doubtful = resumed or (unsure(action) and undo.approved_by is None)
     detail = {"attempt": undo.attempts, **({"resumed": True} if resumed else {})}
     claimed: Action = yield Step(
         lambda: core.journal.move(action, Status.COMPENSATING, hold=core.lease, detail=detail, undo=undo)

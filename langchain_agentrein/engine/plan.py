@@ -10,7 +10,7 @@ from langchain_agentrein.engine.compare import Comparison, compare
 from langchain_agentrein.engine.core import Core, sealed, unkept
 from langchain_agentrein.engine.foresee import Foresight
 from langchain_agentrein.engine.scope import Progress, Scope
-from langchain_agentrein.engine.undoing import needs_approval, said
+from langchain_agentrein.engine.undoing import UNSURE, needs_approval, said, unsure
 from langchain_agentrein.engine.walk import checked, stack, touched
 from langchain_agentrein.errors import WrongAccount
 from langchain_agentrein.flow import Flow, Step
@@ -93,8 +93,8 @@ def _looked_at(core: Core, op: Operation, api: Any, action: Action, ahead: Fores
             details.append(state.why)
             verdict = "undo" if op.partial and state.free else "conflict"
         partly = bool(in_the_way and verdict == "undo" and not force)
-    elif action.status is Status.COMPENSATING and not op.repeatable:
-        raise RuntimeError("a worker died while it undid this, and nobody can tell how far it came")
+    elif (action.status is Status.COMPENSATING or unsure(action)) and not op.repeatable:
+        raise RuntimeError(f"{UNSURE}, and nobody can tell")
     else:
         partly = False
     attached: list[str] = list((yield Step(op.attached, (api, action))))

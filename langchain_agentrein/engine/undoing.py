@@ -17,7 +17,7 @@ from langchain_agentrein.operation import Assessment, Operation, Undone
 AWAITING_APPROVAL = "awaiting approval"
 UNSURE = "its undo may have happened"
 """How the error of an undo begins that may have happened; only a person lets it be tried again."""
-LOOK = "look; if it did not, approve it in a further rollback"
+LOOK = "look; if it did not, `agentrein approve` has the next rollback try it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ class Ended:
     residue: tuple[str, ...] = ()
     error: str | None = None
     unsure: bool = False
+
+
+def unsure(action: Action) -> bool:
+    """Whether a stuck undo may have happened, and no person has let it be tried again since."""
+    told = (action.undo.error or "").startswith(UNSURE)
+    return action.status is Status.STUCK and told and action.undo.approved_by is None
 
 
 def said(error: BaseException) -> str:

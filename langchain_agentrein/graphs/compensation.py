@@ -206,6 +206,9 @@ class _Walk:
         )
 
     def _about_undo(self, action: Action, before: Progress) -> Question | None:
+        if engine.unsure(action):
+            # Not asked here: after a crash the answer to an earlier question could be taken for this one's.
+            return None
         if before.stopped or (action.undo.error is None and action.status is not Status.IN_DOUBT):
             return None
         if action.status is Status.CONFLICT and self.core.on_conflict == "ask":

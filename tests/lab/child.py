@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -215,8 +216,10 @@ def harm(spec: Spec) -> None:
     """Do to this process what `spec` says."""
     if spec.harm == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(1)  # in a thread of several, this one may run on for a moment
     elif spec.harm == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.1)
     elif spec.harm == "full":
         # Every write to a file fails from now on, as if the disk were full; `lived` ignores the signal.
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))

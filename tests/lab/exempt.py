@@ -9,6 +9,7 @@ RACES = "another worker came first: integration_tests/lab/test_many.py has the r
 LATE = "a worker that wakes after its lease: the lab's `stop`, and integration_tests/lab/test_many.py"
 PEOPLE = "a person's word outside a graph: one transaction, or nothing"
 OTHERWISE = "an option that the lab does not set; what it does is one transaction, or nothing"
+ASKED = "a person is asked about a failed undo: integration_tests/graphs/test_walk.py"
 
 EXEMPT = {
     "engine/approvals.py:permitted call.ask": OTHERWISE,
@@ -42,6 +43,8 @@ EXEMPT = {
     "graphs/agent.py:_freeze identity.session_of": "a hand-built graph: it freezes by the same flow",
     "graphs/agent.py:_freeze rein.journal.session": "a hand-built graph: it freezes by the same flow",
     "graphs/agent.py:_freeze rein.journal.sessions": "a hand-built graph: it freezes by the same flow",
+    "graphs/compensation.py:attend self.core.journal.get": ASKED,
+    "graphs/compensation.py:attend ask_all": ASKED,
     "graphs/compensation.py:confirm self.core.journal.set_session": OTHERWISE,
     "graphs/failure.py:of_model rein.journal.session": OTHERWISE,
     "graphs/middleware.py:_keep self.rein.journal.session": OTHERWISE,
