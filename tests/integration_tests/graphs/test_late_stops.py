@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -188,6 +189,15 @@ def what_was_left(rein: AgentRein, yard: Yard, kind: str, **where: str) -> None:
         assert yard.log == []
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Ctrl-C is Python's own again: the processes that run tests side by side ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("place", ["agent", "session"])
 def test_ctrl_c(rein: AgentRein, yard: Yard, place: str) -> None:
     tool = yard.slow("thread")
