@@ -69,8 +69,6 @@ EXEMPT = {
     "reading.py:_timeline self.journal.entries": READS,
     "reading.py:_timeline self.journal.sessions": READS,
     "reading.py:_verify self.journal.verify": READS,
-    "rein.py:_approve self.journal.get": PEOPLE,
-    "rein.py:_reject self.journal.get": PEOPLE,
     "session.py:_fail self.rein.journal.session": "a session around code without a graph: the same freeze and walk",
     "session.py:_fail self.rein.journal.set_session": OTHERWISE,
 }
