@@ -377,12 +377,13 @@ def test_a_conflict_is_asked_about(rein: AgentRein, hotel: Hotel) -> None:
     assert notes["n"] == "old"
 
 
-def test_a_stuck_undo_is_asked_about_and_tried_again(rein: AgentRein, hotel: Hotel) -> None:
+def ringing(hotel: Hotel, error: Exception) -> tuple[Any, list[bool]]:
+    """A tool whose undo raises `error`, until the list says that it is mended."""
     broken = [True]
 
     def undo(action: Any) -> None:
         if broken[0]:
-            raise ConnectionError("no network")
+            raise error
         hotel.log.append("undone")
 
     @reversible(undo=undo)
@@ -390,7 +391,15 @@ def test_a_stuck_undo_is_asked_about_and_tried_again(rein: AgentRein, hotel: Hot
         """Ring a bell."""
         return bell
 
-    agent = agent_of(rein, hotel, calls(("ring", {"bell": "x"})), CHARGE, tools=[ring, hotel.charge])
+    return ring, broken
+
+
+RING = calls(("ring", {"bell": "x"}))
+
+
+def test_a_stuck_undo_is_asked_about_and_tried_again(rein: AgentRein, hotel: Hotel) -> None:
+    ring, broken = ringing(hotel, NotDone("no network"))
+    agent = agent_of(rein, hotel, RING, CHARGE, tools=[ring, hotel.charge])
     out = agent.invoke(GO, on("1"))
     assert "no network" in out["__interrupt__"][0].value["action_requests"][0]["description"]
     broken[0] = False
@@ -398,6 +407,23 @@ def test_a_stuck_undo_is_asked_about_and_tried_again(rein: AgentRein, hotel: Hot
     fails(agent, Command(resume={"decisions": [{"type": "approve"}]}), on("1"))
 
     assert hotel.log[-1] == "undone"
+    assert hotel.log.count("undone") == 1
+
+
+def test_an_undo_that_may_have_happened_waits_for_a_word_from_outside(rein: AgentRein, hotel: Hotel) -> None:
+    ring, broken = ringing(hotel, ConnectionError("reset by peer"))
+    agent = agent_of(rein, hotel, RING, CHARGE, tools=[ring, hotel.charge])
+    fails(agent, GO, on("1"))
+    [rung, _] = rein.actions(thread="1")
+    assert rung.status is Status.STUCK
+    assert "agentrein approve" in (rung.undo.error or "")
+    broken[0] = False
+
+    rein.rollback(thread="1")
+    assert "undone" not in hotel.log
+    rein.approve(rung.id, by="ana")
+    assert rein.rollback(thread="1").complete
+
     assert hotel.log.count("undone") == 1
 
 
