@@ -22,6 +22,8 @@ from langchain_agentrein.errors import LostRace
 from langchain_agentrein.flow import Flow, Sleep, Step
 
 POLL = 0.05
+PEOPLES = (Status.STUCK, Status.CONFLICT)
+"""What an undo leaves to a person."""
 
 
 def freeze(
@@ -96,7 +98,8 @@ def drain(core: Core, scope: Scope) -> Flow[None]:
 def close(core: Core, scope: Scope) -> Flow[None]:
     """Record how the sessions ended: rolled back, or stuck with something that a person must settle.
 
-    After a partial rollback a session returns to what it was.
+    After a partial rollback a session returns to what it was; one that had ended, and in which something is left to a
+    person, is stuck: nobody would look for that in a session that is merely superseded.
     """
     for session_id in scope.session_ids:
         known: SessionRecord | None = yield Step(core.journal.session, (session_id,))
@@ -111,7 +114,8 @@ def close(core: Core, scope: Scope) -> Flow[None]:
         to = SessionStatus.STUCK if len(left) > len(hopeless) else SessionStatus.ROLLED_BACK
         was = _before(known)
         if not scope.whole and was not in (SessionStatus.STUCK, SessionStatus.ROLLED_BACK):
-            to = was
+            waits = was is not SessionStatus.OPEN and any(action.status in PEOPLES for action in left)
+            to = SessionStatus.STUCK if waits else was
         yield Step(
             lambda one=session_id, end=to: core.journal.set_session(
                 one, end, expect=[SessionStatus.ROLLING_BACK]

@@ -21,6 +21,7 @@ from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
 
+WALKED = (SessionStatus.ROLLING_BACK, SessionStatus.ROLLED_BACK, SessionStatus.STUCK)
 Failure = dict[str, Any]
 """`{"type", "message", "tool", "tool_call_id", "session_id", "walked"}`"""
 
@@ -36,8 +37,8 @@ def found(
 ) -> Flow[Failure | None]:
     """The failure of the present session as its state has it, or else its journal.
 
-    A process may die after it froze the session and before its state said why. The run that is resumed
-    finds every call refused; it must not end as if all were well.
+    A process may die after it froze the session, or even walked it back, and before its state said why. The
+    run that is resumed finds every call refused; it must not end as if all were well.
 
     Args:
         walks: Whether this agent walks its session back.
@@ -46,10 +47,22 @@ def found(
     if failure is not None or not walks:
         return failure
     live = yield from engine.open_session(rein.core, session)
-    if live.status is not SessionStatus.ROLLING_BACK:
+    if live.status is SessionStatus.ROLLING_BACK:
+        return (yield from _recorded(rein, live.id))
+    first, child, n = live.id.rpartition("~")
+    if not child or (yield Step(rein.journal.session, (live.id,))) is not None:
+        return None  # it goes on where it was, or in a session of its own
+    failure = yield from _recorded(rein, first if n == "1" else f"{first}~{int(n) - 1}")
+    called = {call["id"] for message in state["messages"] for call in getattr(message, "tool_calls", ())}
+    return failure if failure is not None and failure.get("tool_call_id") in called else None
+
+
+def _recorded(rein: AgentRein, session_id: str) -> Flow[Failure | None]:
+    """The failure that the journal has of a session that is walked back, or was."""
+    known: SessionRecord | None = yield Step(rein.journal.session, (session_id,))
+    if known is None or not known.failure or known.status not in WALKED:
         return None
-    known: SessionRecord | None = yield Step(rein.journal.session, (live.id,))
-    return {**known.failure, "session_id": live.id} if known is not None and known.failure else None
+    return {**known.failure, "session_id": session_id}
 
 
 def freeze(
@@ -73,10 +86,9 @@ def freeze(
     if not nested and rein.on_failure != "keep":
         asking = rein.on_failure == "ask" and has_checkpointer(request.runtime.config)
         try:
-            failure["session_id"] = (yield from engine.open_session(rein.core, session)).id
-            yield from engine.freeze(
-                rein.core, Scope((failure["session_id"],)), failure=failure, asking=asking
-            )
+            live = (yield from engine.open_session(rein.core, session)).id
+            yield from engine.freeze(rein.core, Scope((live,)), failure=failure, asking=asking)
+            failure = {**failure, "session_id": live}  # for the state; the journal would take it for a secret
         except JournalError as unavailable:
             # Without its journal nothing can be walked, and the caller must know the first error.
             raise error from unavailable

@@ -204,7 +204,8 @@ class _Playing:
         self._live("recover")
         if self.fired and not harmed:  # that was where harm was done
             self._live("recover")
-            ended = "back" if self.trial.harm == "stop" and self.trial.ending == "recover" else ended
+            rolled = self.trial.harm == "stop" and self.trial.ending == "recover" and act != "forget"
+            ended = "back" if rolled else ended  # what is forgotten is not undone any more
         with opened(self.spec) as rein:
             turns = SCENARIOS[self.story.scenario]
             wanted = tuple(

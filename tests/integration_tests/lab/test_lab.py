@@ -110,3 +110,15 @@ def test_a_failure_that_the_state_does_not_know_of_still_ends_the_run(lab: Lab) 
 def test_a_rollback_of_orphans_that_a_crash_cut_short_is_finished_before_the_run_goes_on(lab: Lab) -> None:
     point = "commit:journal/sessions.py:set_session:after#1"
     judged(lab, Trial("orphaned", Setting(), 2, point, "kill", "resume"))
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        "unmarked|sqlite/threaded/sync|2|checkpoint:aput:before#14|kill|resume",
+        "asked|sqlite/async/exit|0|step:engine/perform.py:73:before#3|full|resume",
+    ],
+)
+def test_what_the_soak_once_found(lab: Lab, trial: str) -> None:
+    """Killed again after the walk, before the state knew of it; and a part that is left to a person."""
+    judged(lab, Trial.read(trial))

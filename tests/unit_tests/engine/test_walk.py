@@ -178,6 +178,16 @@ def test_a_part_that_settles_the_last_stuck_undo_ends_the_session(rein: AgentRei
     assert status_of(rein) is SessionStatus.ROLLED_BACK
 
 
+def test_a_part_of_what_has_ended_that_is_left_to_a_person_makes_it_stuck(
+    rein: AgentRein, world: World
+) -> None:
+    action = do(rein, Blind(thing="a"), world)
+    rein.journal.set_session(SESSION, SessionStatus.SUPERSEDED)
+    world.set("fail undo", 3)
+    rein.rollback(session=SESSION, only=[action.id])
+    assert status_of(rein) is SessionStatus.STUCK, "nobody would look for it in a superseded one"
+
+
 @pytest.mark.parametrize("wrong", [{"only": ["act_nowhere"]}, {"to": "act_nowhere"}])
 def test_a_scope_that_names_nothing_stops_nothing(rein: AgentRein, world: World, wrong: Any) -> None:
     do(rein, Create(thing="a"), world)
