@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -31,6 +31,9 @@ BUSY_TIMEOUT = 30.0
 
 SECURE_DELETE = "PRAGMA secure_delete = ON"
 """From the first write on: what is once left in the slack of a page is not found when it is to be erased."""
+
+IDLE = "SET idle_in_transaction_session_timeout = '10s'"
+"""A worker that stops in the middle of a transaction, whose statements take milliseconds, gives its locks back."""
 
 
 class Store:
@@ -219,12 +222,25 @@ def connectable(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             timeout = {} if "timeout" in parsed.query else {"timeout": BUSY_TIMEOUT}
             return _sqlite(parsed.render_as_string(hide_password=False), parsed.database, timeout)
-        return create_engine(parsed, pool_pre_ping=True)
+        return _postgres(parsed)
     except (NoSuchModuleError, ImportError) as error:
         raise ConfigError(
             f"no driver for {parsed.drivername!r} ({error}): "
             "pip install 'langchain-agentrein[postgres]' for PostgreSQL"
         ) from error
+
+
+def _postgres(url: URL) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def _let_go(dbapi_connection: Any, _record: Any) -> None:
+        cursor = dbapi_connection.cursor()
+        cursor.execute(IDLE)
+        cursor.close()
+        dbapi_connection.commit()
+
+    return engine
 
 
 def _sqlite(url: str, database: str | None, timeout: dict[str, Any]) -> Engine:

@@ -117,8 +117,11 @@ def test_a_rollback_of_orphans_that_a_crash_cut_short_is_finished_before_the_run
     [
         "unmarked|sqlite/threaded/sync|2|checkpoint:aput:before#14|kill|resume",
         "asked|sqlite/async/exit|0|step:engine/perform.py:73:before#3|full|resume",
+        "together|postgres/threaded/async|0|step:engine/effect.py:34:before#1|stop|resume",
     ],
 )
 def test_what_the_soak_once_found(lab: Lab, trial: str) -> None:
-    """Killed again after the walk, before the state knew of it; and a part that is left to a person."""
+    """Killed again after the walk, before the state knew of it; a part that is left to a person; stopped while a
+    sibling's transaction holds the session.
+    """
     judged(lab, Trial.read(trial))
