@@ -216,7 +216,9 @@ class _Playing:
                     self.case,
                     ended,
                     wanted,
-                    gap=self.trial.harm == "stop" and in_gap(self.trial.point),
+                    # Of parallel calls a sibling may be in its gap, wherever this one is stopped.
+                    gap=self.trial.harm == "stop"
+                    and (in_gap(self.trial.point) or self.story.scenario == "together"),
                     lossy=self.spec.durability == "exit",
                 ),
                 self.lab.world,
