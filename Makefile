@@ -17,7 +17,7 @@ demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; of
 	@if [ -t 0 ]; then $(BIN)/agentrein demo; else $(BIN)/agentrein demo --yes; fi
 
 test: $(VENV)/.emulators  ## Run every test; a PostgreSQL comes along
-	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-240} $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-120} $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 soak: $(VENV)/.test  ## Kill agents at every boundary, for five minutes; ARGS="--minutes 60", 0 for everything once
 	$(BIN)/python -W ignore -m tests.lab $(ARGS)

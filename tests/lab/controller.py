@@ -216,9 +216,8 @@ class _Playing:
                     self.case,
                     ended,
                     wanted,
-                    # Of parallel calls a sibling may be in its gap, wherever this one is stopped.
-                    gap=self.trial.harm == "stop"
-                    and (in_gap(self.trial.point) or self.story.scenario == "together"),
+                    gap=self.trial.harm == "stop" and in_gap(self.trial.point),
+                    late=self.trial.harm == "stop" and self.story.scenario == "together",
                     lossy=self.spec.durability == "exit",
                 ),
                 self.lab.world,

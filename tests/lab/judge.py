@@ -36,6 +36,8 @@ class Case:
         wanted: What the model called, `(tool, thing)`, that has an effect.
         gap: A worker slept beyond its lease between its record, or its fence, and its request: it may come late, and
             nobody but the service can refuse it.
+        late: A sibling of the call that was stopped may have been in that gap: its effect may be recorded as a further
+            generation, and nothing else is allowed to it.
         lossy: Checkpoints are written at the exit alone: a run whose session was completed, and whose only checkpoint was
             lost, looks like a replay from an old checkpoint, which does again what comes after it.
     """
@@ -44,6 +46,7 @@ class Case:
     ended: str
     wanted: tuple[tuple[str, str], ...]
     gap: bool = False
+    late: bool = False
     lossy: bool = False
 
 
@@ -51,7 +54,9 @@ def judge(case: Case, world: World, rein: AgentRein) -> Verdict:
     """Compare."""
     sessions = rein.journal.sessions(thread_id=case.name)
     actions = rein.journal.actions([one.id for one in sessions]) if sessions else []
-    events = _late(world.events(case.name), actions) if case.gap else world.events(case.name)
+    events = world.events(case.name)
+    if case.gap or case.late:
+        events = _late(events, actions)
     known = {action.id: action for action in actions}
     found = [
         *_recorded(events, known),

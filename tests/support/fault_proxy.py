@@ -30,6 +30,7 @@ class Fault:
         skip: So many requests that write pass first.
         times: So many are broken.
         reads: Requests that read are broken, too.
+        after: So many requests that write have reached the server before.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class Fault:
     skip: int = 0
     times: int = 1
     reads: bool = False
+    after: int = 0
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Proxy:
     def due(self, verb: str) -> Fault | None:
         """The fault of this request, if it has one."""
         fault = self.fault
-        if fault is None or not (verb in WRITES or fault.reads):
+        if fault is None or not (verb in WRITES or fault.reads) or len(self.writes) < fault.after:
             return None
         if fault.skip:
             fault.skip -= 1

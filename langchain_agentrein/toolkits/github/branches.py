@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
-from langchain_agentrein.errors import NotDone
+from langchain_agentrein.errors import NotDone, Throttled
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Unknown
 from langchain_agentrein.toolkits.github.hub import Hub, hub_of
 from langchain_agentrein.toolkits.github.operation import GitHubOperation, Reading
@@ -155,9 +155,12 @@ class DeleteBranch(_OnBranch):
             self.make(hub, self.branch, action.before["sha"])
         left = []
         for number in action.before["pulls"]:
+            if hub.get(self.at("pulls", number))["state"] != "closed":
+                continue
             try:
-                if hub.get(self.at("pulls", number))["state"] == "closed":
-                    hub.send("PATCH", self.at("pulls", number), {"state": "open"})
+                hub.send("PATCH", self.at("pulls", number), {"state": "open"})
+            except Throttled:
+                raise
             except NotDone as error:
                 left.append(f"pull request #{number} stays closed: {error}")
         return [f"{self.branch} was gone for a while; what ran on its deletion ran", *left]

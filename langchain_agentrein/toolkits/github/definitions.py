@@ -13,6 +13,21 @@ def undefined(hub: Hub, repo: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if hub.find(f"/repos/{repo}/labels/{quote(name, safe='')}") is None]
 
 
+def carriers(hub: Hub, repo: str, name: str) -> list[int]:
+    """The numbers of the issues and pull requests that carry a label.
+
+    GitHub's filter takes several names with commas between, and so cannot be asked for a name that has one.
+    """
+    narrowed = {} if "," in name else {"labels": name}
+    found = hub.pages(f"/repos/{repo}/issues", state="all", **narrowed)
+    wanted = name.casefold()
+    return sorted(
+        issue["number"]
+        for issue in found
+        if any(label["name"].casefold() == wanted for label in issue["labels"])
+    )
+
+
 def forget(hub: Hub, repo: str, names: Iterable[str], *, but: int | None = None) -> Sequence[str]:
     """Delete labels that came along, unless somebody uses them by now.
 
@@ -26,8 +41,7 @@ def forget(hub: Hub, repo: str, names: Iterable[str], *, but: int | None = None)
         path = f"/repos/{repo}/labels/{quote(name, safe='')}"
         if hub.find(path) is None:
             continue
-        carried = hub.pages(f"/repos/{repo}/issues", state="all", labels=name)
-        if others := [issue["number"] for issue in carried if issue["number"] != but]:
+        if others := [number for number in carriers(hub, repo, name) if number != but]:
             kept.append(f"the label {name!r} stays: #{others[0]} has it by now")
         else:
             hub.send("DELETE", path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
+from langchain_agentrein.errors import NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Unknown
 from langchain_agentrein.toolkits.github.definitions import forget, undefined
 from langchain_agentrein.toolkits.github.hub import Hub, hub_of
@@ -43,8 +44,8 @@ class _Labelling(GitHubOperation):
         """
         raise NotImplementedError
 
-    def send(self, hub: Hub, action: Action) -> None:
-        """The call."""
+    def send(self, hub: Hub, action: Action) -> Any:
+        """The call; returns GitHub's answer, the issue's labels."""
         raise NotImplementedError
 
     def snapshot(self, api: Any) -> Json:
@@ -61,12 +62,10 @@ class _Labelling(GitHubOperation):
 
     def do(self, api: Any, action: Action) -> Json:
         """receipt: {"number": int, "labels": [the issue's labels now]}"""
-        hub = hub_of(api)
-        self.send(hub, action)
-        return self._told(hub)
+        return self._told(label["name"] for label in self.send(hub_of(api), action))
 
-    def _told(self, hub: Hub) -> Json:
-        return {"number": self.number, "labels": sorted(self._labels(hub).values())}
+    def _told(self, names: Iterable[str]) -> Json:
+        return {"number": self.number, "labels": sorted(names)}
 
     def _labels(self, hub: Hub) -> dict[str, str]:
         issue = hub.get(self.at("issues", self.number))
@@ -87,7 +86,7 @@ class _Labelling(GitHubOperation):
         hub.wait_for(action)
         now = self.observe(hub, action)
         if now == self.expect(action):
-            return Happened(self._told(hub), after=now)
+            return Happened(self._told(self._labels(hub).values()), after=now)
         return (
             NotHappened()
             if now == action.before["had"]
@@ -115,8 +114,8 @@ class AddLabels(_Labelling):
     def wanted(self, had: Sequence[str]) -> Sequence[str]:
         return [*had, *self.labels]
 
-    def send(self, hub: Hub, action: Action) -> None:
-        hub.send("POST", self.at("issues", self.number, "labels"), {"labels": self.labels})
+    def send(self, hub: Hub, action: Action) -> Any:
+        return hub.send("POST", self.at("issues", self.number, "labels"), {"labels": self.labels})
 
 
 class RemoveLabels(_Labelling):
@@ -128,11 +127,22 @@ class RemoveLabels(_Labelling):
         off = {name.casefold() for name in self.labels}
         return [name for name in had if name.casefold() not in off]
 
-    def send(self, hub: Hub, action: Action) -> None:
+    def send(self, hub: Hub, action: Action) -> Any:
+        """One request a label: once one is off, a refusal does not mean that nothing was done."""
         there = self._labels(hub)
+        left: Any = [{"name": name} for name in there.values()]
+        done: list[str] = []
         for name in action.before["had"]:
-            if name.casefold() in there:
-                hub.send("DELETE", self.at("issues", self.number, "labels", quote(name, safe="")))
+            if name.casefold() not in there:
+                continue
+            try:
+                left = hub.send("DELETE", self.at("issues", self.number, "labels", quote(name, safe="")))
+            except NotDone as error:
+                if done:
+                    raise RuntimeError(f"took off {', '.join(done)}, and not {name}: {error}") from error
+                raise
+            done.append(name)
+        return left
 
 
 class SetLabels(_Labelling):
@@ -143,5 +153,5 @@ class SetLabels(_Labelling):
     def wanted(self, had: Sequence[str]) -> Sequence[str]:
         return self.labels
 
-    def send(self, hub: Hub, action: Action) -> None:
-        hub.send("PUT", self.at("issues", self.number, "labels"), {"labels": self.labels})
+    def send(self, hub: Hub, action: Action) -> Any:
+        return hub.send("PUT", self.at("issues", self.number, "labels"), {"labels": self.labels})

@@ -11,7 +11,8 @@ from pydantic import Field
 from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.errors import NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Unknown
-from langchain_agentrein.toolkits.github.hub import Hub, hub_of
+from langchain_agentrein.toolkits.github.definitions import carriers
+from langchain_agentrein.toolkits.github.hub import Gone, Hub, hub_of
 from langchain_agentrein.toolkits.github.operation import GitHubOperation, Patch
 
 Color = Annotated[str, Field(pattern="^[0-9a-fA-F]{6}$", description="Six hexadecimal digits, without #.")]
@@ -36,7 +37,7 @@ class _OnLabel(GitHubOperation):
 
     def carriers(self, hub: Hub, name: str) -> list[int]:
         """The numbers of the issues and pull requests that carry a label."""
-        return sorted(issue["number"] for issue in hub.pages(self.at("issues"), state="all", labels=name))
+        return carriers(hub, self.repo, name)
 
 
 class CreateLabel(_OnLabel):
@@ -208,6 +209,6 @@ class DeleteLabel(_OnLabel):
                 continue
             try:
                 hub.send("POST", self.at("issues", number, "labels"), {"labels": [label["name"]]})
-            except NotDone:
-                gone.append(f"#{number} did not take it back")
+            except Gone:
+                gone.append(f"#{number} is gone by now")
         return ["it has another id, and the issues' histories show it twice", *gone]

@@ -334,6 +334,52 @@ def test_what_may_not_be_seen_any_more_does_not_count_as_undone(
     assert "do not see it" in (action.undo.error or "")
 
 
+@pytest.mark.parametrize("make", OPERATIONS)
+def test_a_read_that_fails_after_the_effect_does_not_undo_the_record(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    operation = make(shop)
+    before = shop.state()
+    proxy.fault = Fault("answer", 503, reads=True, times=1000, after=1)
+    [action] = call(rein, operation, through).actions()
+    assert action.status is Status.EXECUTED
+    assert shop.state() != before
+
+
+def test_a_refusal_half_way_does_not_mean_that_nothing_was_done(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein
+) -> None:
+    for name in ("a", "b"):
+        shop.label(name)
+    number = shop.issue("Two", labels=["a", "b"])
+    operation = issue_labels.RemoveLabels(repo=shop.repo, number=number, labels=["a", "b"])
+    proxy.fault = Fault("answer", 422, message="no", skip=1)
+    session = rein.session(intent="faults")
+    with pytest.raises(RuntimeError, match="took off a, and not b"):
+        run(rein.perform(operation, through, Call(session=session.record)))
+    [action] = session.actions()
+    assert action.status is Status.IN_DOUBT
+    assert "some of the labels changed" in action.error["unsettled"]
+    assert shop.state()["issues"][number]["labels"] == ["b"]
+
+
+def test_an_undo_that_is_asked_to_wait_leaves_nothing_out(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein
+) -> None:
+    shop.label("bug, urgent")
+    for title in ("One", "Two"):
+        shop.issue(title, labels=["bug, urgent"])
+    before = shop.state()
+    session = call(rein, labels.DeleteLabel(repo=shop.repo, label="bug, urgent"), through)
+    proxy.fault = Fault("answer", 429, {"Retry-After": "0"}, skip=2)
+
+    action = back(rein, session)
+
+    assert action.status is Status.COMPENSATED
+    assert action.undo.residue == ("it has another id, and the issues' histories show it twice",)
+    assert shop.state() == before
+
+
 def test_what_is_out_of_reach_was_not_done(shop: Shop, rein: AgentRein) -> None:
     hub = Hub(Github(base_url="http://localhost:9", auth=Auth.Token(TOKEN), retry=None))
     session = rein.session(intent="faults")
