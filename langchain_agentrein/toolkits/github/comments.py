@@ -139,9 +139,7 @@ class DeleteComment(GitHubOperation):
 
     def undo(self, api: Any, action: Action) -> Undone:
         hub, number = hub_of(api), action.before["number"]
-        again = self._again(hub, action)
-        if again is None:
-            again = hub.send("POST", self.at("issues", number, "comments"), {"body": self._text(action)})
+        again = hub.send("POST", self.at("issues", number, "comments"), {"body": self._text(action)})
         return Undone(
             (
                 f"posted again as {again['html_url']}, by {again['user']['login']}; the reactions to it are gone",

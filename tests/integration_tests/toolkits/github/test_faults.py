@@ -346,6 +346,18 @@ def test_a_read_that_fails_after_the_effect_does_not_undo_the_record(
     assert shop.state() != before
 
 
+def test_a_label_that_came_along_stays_where_others_use_it_by_now(
+    shop: Shop, through: Hub, rein: AgentRein
+) -> None:
+    session = call(rein, created(shop), through)
+    shop.issue("Theirs", labels=["made now"])
+
+    action = back(rein, session)
+
+    assert "the label 'made now' stays: #2 has it by now" in action.undo.residue
+    assert shop.state()["issues"][2]["labels"] == ["made now"]
+
+
 def test_a_refusal_half_way_does_not_mean_that_nothing_was_done(
     shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein
 ) -> None:

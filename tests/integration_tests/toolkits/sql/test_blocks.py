@@ -215,6 +215,20 @@ def test_blocks_are_held_forgotten_and_counted_as_what_they_take(
         assert photograph(numbers) == before
 
 
+@pytest.mark.usefixtures("tiny")
+def test_a_person_is_found_in_a_block(shop: Engine, tmp_path: Path) -> None:
+    script(shop, "CREATE TABLE leads (id INTEGER PRIMARY KEY, mail VARCHAR(40), score INTEGER)")
+    script(shop, "INSERT INTO leads VALUES (1, 'ana@acme.com', 1), (2, 'dan@acme.com', 2)")
+    with AgentRein(
+        f"sqlite:///{tmp_path / 'journal.db'}", rules=[ApprovalRule("sql.execute", "allow")]
+    ) as rein:
+        execute = next(tool for tool in rein.tools(SQLToolkit(shop)) if tool.name == "sql_execute")
+        with rein.session(intent="clean up"):
+            execute.invoke({"statement": "DELETE FROM leads"})
+        assert rein.forget(mentioning="nobody@acme.com") == 0
+        assert rein.forget(mentioning="Ana@Acme.com") == 1
+
+
 class Row(dict[str, Any]):
     """A row that can be watched."""
 
