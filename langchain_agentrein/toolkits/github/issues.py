@@ -171,13 +171,13 @@ class UpdateIssue(Patch):
         return tuple({**given, **({"state_reason": None} if "state" in given else {})})
 
     def snapshot(self, api: Any) -> Json:
-        """{"was": {field: value}, "body"?: the body with its marker, "made"?: [the labels that it creates]}"""
+        """{"was": ..., "raw"?: {"body": with its marker}, "made"?: [the labels that it creates]}"""
         before: dict[str, Json] = super().snapshot(api)
         hub = hub_of(api)
         if self.labels:
             before["made"] = undefined(hub, self.repo, self.labels)
         if "body" in before["was"]:
-            before["body"] = hub.get(self.at("issues", self.number))["body"]
+            before["raw"] = {"body": hub.get(self.at("issues", self.number))["body"]}
         return before
 
     def read(self, hub: Hub) -> dict[str, Json]:
@@ -193,10 +193,6 @@ class UpdateIssue(Patch):
             **{name: there[name] for name in ("number", "url", "id")},
             **{name: there[name] for name in self.given()},
         }
-
-    def undo(self, api: Any, action: Action) -> Sequence[str]:
-        was = {**action.before["was"], **({"body": action.before["body"]} if "body" in action.before else {})}
-        return super().undo(api, action.with_(before={**action.before, "was": was}))
 
     def stays(self, hub: Hub, action: Action, back: Mapping[str, Json]) -> Sequence[str]:
         kept: Iterable[str] = (

@@ -47,7 +47,8 @@ class Reading(GitHubOperation):
 class Patch(GitHubOperation):
     """Sets fields of something that is there. The undo sets those back that it set, and no others.
 
-    before: {"was": {field: value}, ...}, of the fields that the call may change; after: {field: value}.
+    before: {"was": {field: value}, "raw"?: {field: value}, ...}, of the fields that the call may change: as people see
+    them and, where that differs, as they are put back; after: {field: value}.
     """
 
     partial, repeatable = True, True
@@ -111,7 +112,7 @@ class Patch(GitHubOperation):
         return Unknown("it is neither as it was before nor as the call would leave it")
 
     def undo(self, api: Any, action: Action) -> Sequence[str]:
-        hub, was = hub_of(api), action.before["was"]
+        hub, was = hub_of(api), {**action.before["was"], **action.before.get("raw", {})}
         back = {
             name: value
             for name, value in was.items()

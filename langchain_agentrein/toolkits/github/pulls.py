@@ -168,9 +168,11 @@ class UpdatePull(Patch):
         return {name: value for name, value in super().given().items() if value is not None}
 
     def snapshot(self, api: Any) -> Json:
-        """{"was": {field: value}, "body": str | None}: the text with its marker"""
-        hub = hub_of(api)
-        return {**super().snapshot(api), "body": hub.get(self.at("pulls", self.number))["body"]}
+        """{"was": ..., "raw"?: {"body": with its marker}}"""
+        before: dict[str, Json] = super().snapshot(api)
+        if "body" in before["was"]:
+            before["raw"] = {"body": hub_of(api).get(self.at("pulls", self.number))["body"]}
+        return before
 
     def read(self, hub: Hub) -> dict[str, Json]:
         pull = hub.get(self.at("pulls", self.number))
@@ -184,12 +186,6 @@ class UpdatePull(Patch):
 
     def expect(self, action: Action) -> Json:
         return self.given()
-
-    def undo(self, api: Any, action: Action) -> Sequence[str]:
-        was = dict(action.before["was"])
-        if "body" in was:
-            was["body"] = action.before["body"]
-        return super().undo(api, action.with_(before={**action.before, "was": was}))
 
     def stays(self, hub: Hub, action: Action, back: Mapping[str, Json]) -> Sequence[str]:
         return (f"the history of #{self.number} shows both changes; {NOTIFIED}",)

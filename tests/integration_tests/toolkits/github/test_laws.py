@@ -112,6 +112,25 @@ class TestUpdateIssue(GitHubLaws):
         return bool(now["issues"][1]["title"] == "Theirs")
 
 
+MARKED = "as it was\n\n<!-- agentrein:0123456789abcdef01234567 -->"
+
+
+class TestUpdateIssueOfOurs(GitHubLaws):
+    """What marks it as ours comes back with its text."""
+
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        return issues.UpdateIssue(repo=shop.repo, number=shop.issue("Ours", body=MARKED), body="other")
+
+
+class TestUpdatePullOfOurs(GitHubLaws):
+    @pytest.fixture
+    def operation(self, shop: Shop) -> Operation:
+        number = shop.pull("topic")
+        shop.ana.send("PATCH", shop.at("pulls", number), {"body": MARKED})
+        return pulls.UpdatePull(repo=shop.repo, number=number, body="other")
+
+
 class TestCloseIssue(GitHubLaws):
     @pytest.fixture
     def operation(self, shop: Shop) -> Operation:
