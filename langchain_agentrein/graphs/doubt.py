@@ -16,6 +16,7 @@ from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.graphs.ask import YES_NO, Approver, Question, approver_of, ask_all, has_checkpointer
 from langchain_agentrein.graphs.lending import may_ask
 from langchain_agentrein.graphs.state import SEEN_CHANNEL, STACK_CHANNEL
+from langchain_agentrein.identity import namespace
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
 
@@ -53,7 +54,11 @@ def orphans(
     runtime: Any,
     approver: Approver | None,
 ) -> Flow[list[str]]:
-    """Look for effects of this thread that a crash cut off from its messages, and do as `on_orphans` says.
+    """Look for effects of this thread that its state knows nothing of, and do as `on_orphans` says.
+
+    A crash cut them off, or the thread was put back to an older checkpoint: the model may do them again. Of sessions
+    that ended, only this turn's count, and only for the agent that is the whole graph: another agent's messages
+    need not be in the state of this one.
 
     Returns:
         The ids that a person chose to keep.
@@ -61,9 +66,11 @@ def orphans(
         OrphanedActions: They could not all be rolled back.
         GraphInterrupt: A person must decide.
     """
-    thread_id = (config.get("configurable") or {}).get("thread_id")
+    where = config.get("configurable") or {}
+    thread_id = where.get("thread_id")
     if thread_id is None:
         return []
+    whole = namespace(where.get("checkpoint_ns") or "") == ""
 
     def look() -> list[Action]:
         return rein.journal.strays(
@@ -72,6 +79,7 @@ def orphans(
             messages={message.id for message in state["messages"] if message.id},
             session_id=session_id,
             after=(state.get(SEEN_CHANNEL) or {}).get(session_id, 0),
+            ended=whole and has_checkpointer(config),
         )
 
     lost: list[Action] = yield Step(look)
@@ -94,7 +102,7 @@ def orphans(
     report: RollbackReport = yield from engine.rollback(
         rein.core,
         Scope(sessions, only=frozenset(ids)),
-        cause="a crash cut it off from the conversation",
+        cause="the conversation does not know of it",
         by=by,
     )
     if not report.complete:
@@ -108,8 +116,9 @@ def _about_orphans(thread_id: str, lost: list[Action]) -> Question:
         f"orphans:{thread_id}",
         "agentrein_orphans",
         {"actions": [action.id for action in lost], "operations": names},
-        f"A crash cut {len(lost)} effect(s) off from the conversation: {names}. The model does not know of "
-        "them and may do them again. Approve to roll them back first, reject to keep them and go on.",
+        f"The conversation does not know of {len(lost)} effect(s) of its own: {names}. A crash cut them off, or it was "
+        "put back to an older checkpoint. The model may do them again. Approve to roll them back first, reject to "
+        "keep them and go on.",
         YES_NO,
     )
 

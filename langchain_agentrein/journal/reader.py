@@ -52,9 +52,20 @@ _HAPPENED = (
         _A.message_id.is_not(None),
     )
 )
+_STANDS = select(_A.id, _A.message_id).where(
+    _A.status.in_([str(status) for status in (Status.EXECUTING, *sorted(TO_UNDO))]),
+    _A.message_id.is_not(None),
+)
 # Two halves, so that an index finds the present session's new effects without passing its old ones.
 _UNFINISHED = union_all(
     _HAPPENED.where(_A.session_id == bindparam("session"), _A.seq > bindparam("after")),
+    _HAPPENED.where(_S.id != bindparam("session")),
+)
+_OF_THIS_TURN = union_all(
+    _STANDS.where(_A.session_id == bindparam("session"), _A.seq > bindparam("after")),
+    _STANDS.join(schema.sessions, _S.id == _A.session_id).where(
+        _S.thread_id == bindparam("thread"), _S.parent_id == bindparam("session")
+    ),
     _HAPPENED.where(_S.id != bindparam("session")),
 )
 _SESSION = select(schema.sessions).where(_S.id == bindparam("session"))
@@ -146,16 +157,19 @@ class Reader:
         messages: Collection[str],
         session_id: str,
         after: int,
+        ended: bool = False,
     ) -> list[Action]:
         """Effects of a thread's unfinished sessions that neither `known` ids nor `messages` account for.
 
         Args:
             session_id: The present session, whose effects up to `after` are known to be accounted for.
+            ended: Those of the present session, and of its children, even where they have ended.
         """
         wanted = {"thread": thread_id, "session": session_id, "after": after}
         with self.store.glance() as connection:
-            rows = connection.execute(_UNFINISHED, wanted).all()
-            lost = [row.id for row in rows if row.id not in known and row.message_id not in messages]
+            rows = connection.execute(_OF_THIS_TURN if ended else _UNFINISHED, wanted).all()
+            strange = (row.id for row in rows if row.id not in known and row.message_id not in messages)
+            lost = dict.fromkeys(strange)
             found = [row for one in lost for row in connection.execute(_ACTION, {"action": one})]
         found.sort(key=lambda row: row.started_at or 0)
         return [to_action(row._mapping, {}) for row in found]

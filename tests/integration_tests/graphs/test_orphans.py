@@ -11,6 +11,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ToolRetryMiddleware
 from langchain_core.messages import RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
@@ -155,3 +156,63 @@ def test_an_orphan_that_cannot_be_rolled_back_stops_the_run(rein: AgentRein, wor
         agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), ON)
 
     assert world.count("do", "b") == 0
+
+
+def before_the_second_turn(agent: Any) -> Any:
+    """The checkpoint after the first call's tools, of a thread that has ended."""
+    return [state for state in agent.get_state_history(ON) if state.next == ("model",)][1].config
+
+
+@pytest.mark.parametrize("answer", ["approve", "reject"])
+def test_a_replay_from_before_effects_of_a_turn_that_ended_asks(
+    rein: AgentRein, world: World, answer: str
+) -> None:
+    agent = agent_of(rein, world, put("a"), put("b"), "done", put("b"), "done again")
+    agent.invoke(GO, ON)
+
+    out = agent.invoke(None, before_the_second_turn(agent))
+
+    [request] = out["__interrupt__"][0].value["action_requests"]
+    assert request["args"]["operations"] == "world.put" and world.count("do", "b") == 1
+    out = agent.invoke(Command(resume={"decisions": [{"type": answer}]}), ON)
+    assert out["messages"][-1].text == "done again"
+    assert world.events("undo") == ([("undo", "b")] if answer == "approve" else [])
+    assert world.count("do", "b") == 2 and world.count("do", "a") == 1
+
+
+def test_a_run_that_ended_while_its_last_checkpoints_were_lost_is_asked_about(
+    rein: AgentRein, world: World
+) -> None:
+    saver = InMemorySaver()
+    agent = agent_of(rein, world, put("a"), put("b"), "done", put("b"), "done again", checkpointer=saver)
+    agent.invoke(GO, ON)
+    kept = before_the_second_turn(agent)["configurable"]["checkpoint_id"]
+    for lost in [one for one in saver.storage["1"][""] if one > kept]:
+        del saver.storage["1"][""][lost]
+    saver.writes.pop(("1", "", kept))
+
+    out = agent.invoke(None, ON)
+
+    assert out["__interrupt__"] and world.count("do", "b") == 1
+
+
+def test_another_agents_messages_need_not_be_known(rein: AgentRein, world: World) -> None:
+    def handed_on(state: Any) -> Any:
+        return {"messages": first.invoke(state)["messages"][-1:]}
+
+    first = agent_of(rein, world, put("a"), "a is done", checkpointer=None)
+    second = agent_of(rein, world, put("b"), "b is done", checkpointer=None)
+    builder = StateGraph(MessagesState)
+    builder.add_sequence([("first", handed_on), ("second", second)])
+    builder.add_edge(START, "first")
+    both: Any = builder.compile(checkpointer=InMemorySaver())
+
+    out = both.invoke(GO, ON)
+
+    assert "__interrupt__" not in out and world.events() == [("do", "a"), ("do", "b")]
+
+
+def test_without_a_checkpointer_the_same_words_twice_are_two_turns(rein: AgentRein, world: World) -> None:
+    agent = agent_of(rein, world, put("a"), "done", put("a"), "done again", checkpointer=None)
+
+    assert [agent.invoke(GO, ON)["messages"][-1].text for _ in "12"] == ["done", "done again"]
