@@ -29,11 +29,13 @@ class Step:
     Attributes:
         call: What to call; may be a coroutine function.
         effect: From here on the world may have changed.
+        twin: What to await instead, where there is an event loop.
     """
 
     call: Callable[..., Any]
     args: tuple[Any, ...] = ()
     effect: bool = False
+    twin: Callable[..., Coroutine[Any, Any, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,8 @@ async def _drive(flow: Flow[T], state: _State) -> T:
             state.check(step)
             if isinstance(step, Sleep):
                 await asyncio.sleep(step.seconds)
-            elif inspect.iscoroutinefunction(step.call):
-                value = await step.call(*step.args)
+            elif step.twin is not None or inspect.iscoroutinefunction(step.call):
+                value = await (step.twin or step.call)(*step.args)
             else:
                 value = await _in_thread(step, state)
                 if inspect.isawaitable(value):

@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 
 from langchain.agents.middleware.human_in_the_loop import ActionRequest, HITLRequest, ReviewConfig
 from langchain_core.runnables import RunnableConfig
+from langgraph._internal._constants import NULL_TASK_ID, RESUME
 from langgraph.types import interrupt
 from pydantic import BeforeValidator, WithJsonSchema
 
 from langchain_agentrein.action import Action, Json
 from langchain_agentrein.engine import Decision
 from langchain_agentrein.errors import ConfigError
+from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.journal import Redactor
 from langchain_agentrein.journal.redaction import REDACTED
 from langchain_agentrein.operation import Assessment
@@ -212,6 +214,23 @@ def approver_of(config: RunnableConfig, runtime: Any, own: Approver | None) -> s
         return None  # a server's config is what its client sent: anybody could claim to be anybody
     named = (config.get("configurable") or {}).get("approver")
     return str(named) if named else None
+
+
+def spent(config: RunnableConfig) -> Flow[None]:
+    """Take back the answer that was just read, so that after a crash nothing else reads it.
+
+    LangGraph keeps an answer beside the root's checkpoint until the whole step is over, for whoever asks next. Where
+    one step asks several questions, a later one would be given it. An answer that is taken back and not acted upon is
+    asked for again.
+    """
+    where = config.get("configurable") or {}
+    saver, anchor = where.get("__pregel_checkpointer"), (where.get("checkpoint_map") or {}).get("")
+    if saver is None or anchor is None:
+        return
+    root = {"thread_id": where.get("thread_id"), "checkpoint_ns": "", "checkpoint_id": anchor}
+    yield Step(
+        saver.put_writes, ({"configurable": root}, [(RESUME, None)], NULL_TASK_ID), twin=saver.aput_writes
+    )
 
 
 def has_checkpointer(config: RunnableConfig) -> bool:

@@ -13,10 +13,11 @@ from langchain_agentrein import engine
 from langchain_agentrein.action import Action, Json, Reversal, SessionStatus, Status
 from langchain_agentrein.engine import Progress, Scope
 from langchain_agentrein.flow import Flow, Step, arun, run
-from langchain_agentrein.graphs.ask import YES_NO, Question, approver_of, ask_all, has_checkpointer
+from langchain_agentrein.graphs.ask import YES_NO, Question, approver_of, ask_all, has_checkpointer, spent
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackPlan, RollbackReport
 
+SOMEBODY = "whoever resumed the run"
 RECURSION_LIMIT = 1_000_000
 """Supersteps; a walk takes one for each action, and inherits the caller's limit unless it sets its own."""
 
@@ -111,8 +112,7 @@ class _Walk:
         # No other process may start the walk while a person thinks about it.
         yield from engine.freeze(self.core, scope, asking=True)
         question = self._about_plan(plan, state, whole=whole)
-        [answer] = yield Step(ask_all, ([question],))
-        by = approver_of(config, _runtime(config), self.approver)
+        answer, by = yield from self._answer(question, config)
         if answer["type"] == "reject" and whole:
             yield Step(
                 lambda: self.core.journal.set_session(
@@ -122,7 +122,7 @@ class _Walk:
             return {"kept": True}
         if answer["type"] == "approve":
             for line in plan.asks:
-                yield from engine.approve_undo(self.core, line.action, by=by or "whoever resumed the run")
+                yield from engine.approve_undo(self.core, line.action, by=by or SOMEBODY)
         yield from engine.freeze(self.core, scope, asking=False)
         return {"kept": False}
 
@@ -155,16 +155,17 @@ class _Walk:
             if now.status in (Status.EXECUTED, Status.COMPENSATING):
                 progress = yield from self._step(now, before, state)
             return {**_told(progress), "attending": None}
-        [answer] = yield Step(ask_all, ([question],))
-        by = approver_of(config, _runtime(config), self.approver) or "whoever resumed the run"
+        answer, by = yield from self._answer(question, config)
         if now.status is Status.IN_DOUBT:
-            now = yield from engine.settle(self.core, now, happened=answer["type"] == "approve", by=by)
+            now = yield from engine.settle(
+                self.core, now, happened=answer["type"] == "approve", by=by or SOMEBODY
+            )
             if now.status is Status.FAILED:
                 return {**_told(before), "attending": None}
         elif answer["type"] == "reject":
             return {"attending": None}
         elif now.status is Status.STUCK:
-            now = yield from engine.approve_undo(self.core, now, by=by)
+            now = yield from engine.approve_undo(self.core, now, by=by or SOMEBODY)
         if now.status is Status.CONFLICT:
             yield from engine.compensate(self.core, now, cause=state.get("cause"), on_conflict="force")
             progress = before
@@ -172,6 +173,12 @@ class _Walk:
             progress = yield from self._step(now, before, state)
         attending = yield from self._attending(now.id, before)
         return {**_told(progress), "attending": attending}
+
+    def _answer(self, question: Question, config: RunnableConfig) -> Flow[tuple[dict[str, Any], str | None]]:
+        """A person's answer, and who they are."""
+        [answer] = yield Step(ask_all, ([question],))
+        yield from spent(config)
+        return answer, approver_of(config, _runtime(config), self.approver)
 
     def _attending(self, action_id: str, before: Progress) -> Flow[dict[str, Any] | None]:
         """Whom to ask about next, if the undo still needs a person."""

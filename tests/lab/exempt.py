@@ -46,7 +46,6 @@ EXEMPT = {
     "graphs/agent.py:_freeze identity.session_of": "a hand-built graph: it freezes by the same flow",
     "graphs/agent.py:_freeze rein.journal.session": "a hand-built graph: it freezes by the same flow",
     "graphs/agent.py:_freeze rein.journal.sessions": "a hand-built graph: it freezes by the same flow",
-    "graphs/compensation.py:attend ask_all": ASKED,
     "graphs/compensation.py:attend self.core.journal.get": ASKED,
     "graphs/compensation.py:confirm self.core.journal.set_session": OTHERWISE,
     "graphs/doubt.py:_refuse_foreign rein.journal.sessions": OTHERWISE,

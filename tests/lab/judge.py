@@ -62,7 +62,7 @@ def judge(case: Case, world: World, rein: AgentRein) -> Verdict:
         *_recorded(events, known),
         *_once(events, actions, case),
         *_told_truly(events, actions),
-        *_newest_first(events, known),
+        *_newest_first(events, known, case),
         *_ended(case, world.things(case.name), events, actions, [one.status for one in sessions]),
     ]
     if sessions and not (checked := rein.journal.verify([one.id for one in sessions])).ok:
@@ -126,9 +126,10 @@ def _told_truly(events: Sequence[Event], actions: Sequence[Action]) -> Iterator[
             yield f"P3: {name} is executed, and was undone"
 
 
-def _newest_first(events: Sequence[Event], known: dict[str, Action]) -> Iterator[str]:
-    """P4: in each session the undos go down the stack."""
+def _newest_first(events: Sequence[Event], known: dict[str, Action], case: Case) -> Iterator[str]:
+    """P4: in each session the undos go down the stack. One that is sent again from the gap comes when it comes."""
     last: dict[str, int] = {}
+    undone: set[str] = set()
     for event in events:
         action = known.get(event.key)
         if action is None:
@@ -136,6 +137,9 @@ def _newest_first(events: Sequence[Event], known: dict[str, Action]) -> Iterator
         if event.kind == "do":
             last.pop(action.session_id, None)  # a new effect: another walk
             continue
+        if event.key in undone and case.gap:
+            continue
+        undone.add(event.key)
         seq = action.seq or 0
         if seq > last.get(action.session_id, seq):
             yield f"P4: the undo of {event.thing} ({seq}) came after that of an older effect"

@@ -11,11 +11,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 
-from langchain_agentrein import AgentRein, Operation, Status
+from langchain_agentrein import AgentRein, Operation, Status, engine
 from langchain_agentrein.graphs import build_compensation_graph
 from langchain_agentrein.graphs.compensation import CompensationState
 from tests.support.driving import SESSION, do, opened
-from tests.support.world import Blind, Charge, Mail, World
+from tests.support.world import Blind, Charge, Mail, Put, World
 
 ON: Any = {"configurable": {"thread_id": "walk"}}
 YES, NO = ({"decisions": [{"type": answer}]} for answer in ("approve", "reject"))
@@ -130,3 +130,45 @@ def test_the_walk_waits_for_the_one_that_is_stuck(rein: AgentRein, world: World)
     assert walked.asked == ["agentrein_undo"], "what lies below it waits, and is not asked about"
     assert world.events("undo") == []
     assert sorted(str(line["outcome"]) for line in report["lines"]) == ["executed", "stuck"]
+
+
+class Died(BaseException):
+    """The process dies here."""
+
+
+def cut_off_between_two_questions(rein: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch) -> Walked:
+    """A walk that a person let go on, and that died on its way to a colleague's edit."""
+    do(rein, Put(thing="a", fields={"n": 1}), world)
+    do(rein, Charge(thing="c"), world)
+    world.put("a", {"n": 2})
+    walked = Walked(rein)
+    [about] = walked.graph.invoke({"session_id": SESSION, "cause": "second thoughts"}, ON)["__interrupt__"]
+    assert about.value["action_requests"][0]["name"] == "agentrein_rollback"
+    real = engine.next_back
+
+    def dies(core: Any, session_id: str, below: int | None) -> Any:
+        if below is not None:
+            raise Died
+        return real(core, session_id, below)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "next_back", dies)
+        with pytest.raises(Died):
+            walked.graph.invoke(Command(resume=YES), ON)
+    assert world.events("undo") == [("undo", "c")]
+    return walked
+
+
+@pytest.mark.parametrize("answer", [YES, NO])
+def test_after_a_crash_an_answer_does_not_count_for_the_next_question(
+    rein: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    walked = cut_off_between_two_questions(rein, world, monkeypatch)
+
+    [about] = walked.graph.invoke(None, ON)["__interrupt__"]
+
+    assert about.value["action_requests"][0]["name"] == "agentrein_undo"
+    assert world.get("a") == {"n": 2}, "the colleague's edit stands until a person says otherwise"
+    out = walked.graph.invoke(Command(resume=answer), ON)
+    assert "__interrupt__" not in out
+    assert world.get("a") == (None if answer is YES else {"n": 2})
