@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import BaseMessage, ToolMessage
 
+from langchain_agentrein.demo.scripted import Turn
 from langchain_agentrein.demo.shop import DUPLICATE, KEPT
 
 MONTH = "2025-06"
@@ -18,13 +16,10 @@ GOAL = (
 )
 BULK_DELETE = "DELETE FROM customers WHERE last_seen_on < '2021-01-01'"
 
-Call = tuple[str, dict[str, Any]]
-Turn = tuple[str, str, tuple[Call, ...]]
-"""Reasoning, text, calls."""
 
-
-def _turns(rejected: bool) -> tuple[Turn, ...]:
+def clean_up(messages: Sequence[BaseMessage]) -> tuple[Turn, ...]:
     """The script; after a rejected deletion the agent leaves those customers alone."""
+    rejected = any(_is_rejection(message) for message in messages)
     return (
         (
             "Before I change anything I want to know the tables, and what the rules say exactly.",
@@ -143,40 +138,5 @@ def _log(rejected: bool) -> str:
     )
 
 
-class ScriptedModel(BaseChatModel):
-    """Says the next turn of the script; it never calls anybody, and needs no key."""
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def bind_tools(self, tools: Sequence[Any], **_: Any) -> ScriptedModel:
-        """The script knows its tools."""
-        return self
-
-    def _generate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **_: Any
-    ) -> ChatResult:
-        said = sum(isinstance(message, AIMessage) for message in messages)
-        turns = _turns(any(_is_rejection(message) for message in messages))
-        message = _message(said, *turns[min(said, len(turns) - 1)])
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-
 def _is_rejection(message: BaseMessage) -> bool:
     return isinstance(message, ToolMessage) and message.status == "error" and message.name == "sql_execute"
-
-
-def _message(number: int, reasoning: str, text: str, calls: Sequence[Call]) -> AIMessage:
-    content: list[str | dict[str, Any]] = []
-    if reasoning:
-        content.append({"type": "reasoning", "reasoning": reasoning})
-    content.append({"type": "text", "text": text})
-    return AIMessage(
-        content=content,
-        tool_calls=[
-            {"name": name, "args": args, "id": f"call_{number}_{place}", "type": "tool_call"}
-            for place, (name, args) in enumerate(calls)
-        ],
-        response_metadata={"model_name": "scripted"},
-    )

@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 
 from langchain_agentrein.demo.agent import open_desk, real_model
-from langchain_agentrein.demo.script import ScriptedModel
+from langchain_agentrein.demo.script import clean_up
+from langchain_agentrein.demo.scripted import ScriptedModel
 from langchain_agentrein.demo.shop import Shop
 
 shop = Shop(Path(os.environ.get("AGENTREIN_DEMO", ".langgraph_api/shop")).absolute())
@@ -19,7 +20,7 @@ if not shop.database.exists():
 _model = os.environ.get("AGENTREIN_MODEL")
 desk = open_desk(
     shop,
-    real_model(_model) if _model else ScriptedModel(),
+    real_model(_model) if _model else ScriptedModel(script=clean_up),
     journal_url=os.environ.get("AGENTREIN_JOURNAL"),
     served=True,
 )

@@ -16,7 +16,8 @@ from sqlalchemy import event
 
 from langchain_agentrein.action import Action, Status
 from langchain_agentrein.demo.agent import Desk, open_desk
-from langchain_agentrein.demo.script import BULK_DELETE, GOAL, ScriptedModel
+from langchain_agentrein.demo.script import BULK_DELETE, GOAL, clean_up
+from langchain_agentrein.demo.scripted import ScriptedModel
 from langchain_agentrein.demo.shop import Shop
 
 MOMENTS = ("before-commit", "after-commit")
@@ -24,7 +25,7 @@ MOMENTS = ("before-commit", "after-commit")
 
 def main(folder: str, thread: str, moment: str) -> None:
     """Work until `moment` of the bulk deletion."""
-    desk = open_desk(Shop(Path(folder)), ScriptedModel())
+    desk = open_desk(Shop(Path(folder)), ScriptedModel(script=clean_up))
     (_die_before_commit if moment == "before-commit" else _die_after_commit)(desk)
     config: Any = {"configurable": {"thread_id": thread, "approver": "demo"}}
     task: Any = {"messages": [{"role": "user", "content": GOAL}]}
