@@ -16,10 +16,11 @@ from langchain_agentrein.errors import JournalError, SessionFailed
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.graphs.ask import has_checkpointer
 from langchain_agentrein.graphs.gate import pending
-from langchain_agentrein.graphs.state import FAILURE_CHANNEL
+from langchain_agentrein.graphs.state import FAILURE_CHANNEL, STACK_CHANNEL
 from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
+from langchain_agentrein.session import Session
 
 WALKED = (SessionStatus.ROLLING_BACK, SessionStatus.ROLLED_BACK, SessionStatus.STUCK)
 Failure = dict[str, Any]
@@ -38,7 +39,8 @@ def found(
     """The failure of the present session as its state has it, or else its journal.
 
     A process may die after it froze the session, or even walked it back, and before its state said why. The
-    run that is resumed finds every call refused; it must not end as if all were well.
+    run that is resumed must neither go on, where its conversation tells of effects that were undone, nor end as if
+    all were well.
 
     Args:
         walks: Whether this agent walks its session back.
@@ -53,8 +55,17 @@ def found(
     if not child or (yield Step(rein.journal.session, (live.id,))) is not None:
         return None  # it goes on where it was, or in a session of its own
     failure = yield from _recorded(rein, first if n == "1" else f"{first}~{int(n) - 1}")
+    if failure is None:
+        return None
     called = {call["id"] for message in state["messages"] for call in getattr(message, "tool_calls", ())}
-    return failure if failure is not None and failure.get("tool_call_id") in called else None
+    if failure.get("tool_call_id") in called:
+        return failure
+    messages, stack = {message.id for message in state["messages"]}, set(state.get(STACK_CHANNEL) or ())
+    effects: list[tuple[int, str, str | None]] = yield Step(
+        lambda: rein.journal.effects(failure["session_id"], after=0)
+    )
+    told_of = any(one in stack or message_id in messages for _, one, message_id in effects)
+    return failure if told_of else None
 
 
 def _recorded(rein: AgentRein, session_id: str) -> Flow[Failure | None]:
@@ -63,6 +74,11 @@ def _recorded(rein: AgentRein, session_id: str) -> Flow[Failure | None]:
     if known is None or not known.failure or known.status not in WALKED:
         return None
     return {**known.failure, "session_id": session_id}
+
+
+def overtaken(failure: Failure) -> AIMessage:
+    """What is answered in the model's place, which must not go on from a conversation that holds no more."""
+    return AIMessage(f"This goes no further, since the task has failed already: {cause_of(failure)}.")
 
 
 def freeze(
@@ -102,6 +118,13 @@ def of_model(rein: AgentRein, session: SessionRecord, error: Exception) -> Flow[
         failure = engine.told(error)
         yield from engine.freeze(rein.core, scope, failure=failure)
         yield from engine.rollback(rein.core, scope, cause=cause_of(failure))
+
+
+def kept(rein: AgentRein, session: Session, *, nested: bool) -> Flow[None]:
+    """Leave the effects as they are, and say so of the session, unless it is another agent's."""
+    live = yield from engine.open_session(rein.core, session.record)
+    if not nested and (yield Step(rein.journal.session, (live.id,))) is not None:
+        yield Step(rein.journal.set_session, (live.id, SessionStatus.KEPT))
 
 
 def failed(rein: AgentRein, session_id: str, failure: Failure, *, walked: bool) -> Flow[SessionFailed]:

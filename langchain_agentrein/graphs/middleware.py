@@ -16,9 +16,9 @@ from langgraph.prebuilt.tool_node import ToolInvocationError
 from langgraph.types import Command
 
 from langchain_agentrein import engine, identity
-from langchain_agentrein.action import SessionRecord, SessionStatus
+from langchain_agentrein.action import SessionRecord
 from langchain_agentrein.errors import ConfigError, InDoubt
-from langchain_agentrein.flow import Flow, Step, arun, run
+from langchain_agentrein.flow import Flow, arun, run
 from langchain_agentrein.graphs import doubt
 from langchain_agentrein.graphs import failure as failures
 from langchain_agentrein.graphs.ask import Approver
@@ -157,6 +157,8 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     ) -> Any:
         """Learn the tools, look for orphans, and let the model answer."""
         request = self._lender.learn(request)
+        if (failure := run(self._failure(request.state))) is not None:
+            return failures.overtaken(failure)
         adopted = run(self._orphans(request.state, request.runtime))
         try:
             return self._lender.marked(handler(request), adopted)
@@ -173,6 +175,8 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     ) -> Any:
         """Learn the tools, look for orphans, and let the model answer."""
         request = self._lender.learn(request)
+        if (failure := await arun(self._failure(request.state))) is not None:
+            return failures.overtaken(failure)
         adopted = await arun(self._orphans(request.state, request.runtime))
         try:
             return self._lender.marked(await handler(request), adopted)
@@ -191,6 +195,9 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
                 self.rein, state, session.id, config=config, runtime=runtime, approver=self.approver
             )
         )
+
+    def _failure(self, state: Mapping[str, Any]) -> Flow[failures.Failure | None]:
+        return (yield from failures.found(self.rein, state, self._session(state).record, walks=self._walks))
 
     def _model_failed(self, state: Mapping[str, Any], error: Exception) -> Flow[None]:
         if self.on_model_failure == "rollback" and self._outer() is None:
@@ -279,7 +286,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         if self._walks:
             report = self._compensation.invoke(failures.walk_of(failure)).get("report")
         else:
-            run(self._keep(session))
+            run(failures.kept(self.rein, session, nested=self._outer() is not None))
         return failures.ended(state, session.id, failure, report)
 
     async def _awalk(self, state: Any, failure: failures.Failure) -> dict[str, Any]:
@@ -290,18 +297,13 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         if self._walks:
             report = (await self._compensation.ainvoke(failures.walk_of(failure))).get("report")
         else:
-            await arun(self._keep(session))
+            await arun(failures.kept(self.rein, session, nested=self._outer() is not None))
         return failures.ended(state, session.id, failure, report)
 
     @property
     def _walks(self) -> bool:
         """An inner agent leaves the walk to the opener; with `keep` nobody walks."""
         return self._outer() is None and self.rein.on_failure != "keep"
-
-    def _keep(self, session: Session) -> Flow[None]:
-        live = yield from engine.open_session(self.rein.core, session.record)
-        if self._outer() is None and (yield Step(self.rein.journal.session, (live.id,))) is not None:
-            yield Step(self.rein.journal.set_session, (live.id, SessionStatus.KEPT))
 
     def _stacked(self, state: Mapping[str, Any]) -> Flow[dict[str, Any]]:
         if self._outer() is not None:
@@ -314,7 +316,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     @hook_config(can_jump_to=["model"])
     def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Complete the session, or raise what ended it."""
-        failure = run(failures.found(self.rein, state, self._session(state).record, walks=self._walks))
+        failure = run(self._failure(state))
         if failure is not None and not failure.get("walked"):
             return {**self._walk(state, failure), "jump_to": "model"}
         return run(self._leave(state, failure))
@@ -322,7 +324,7 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
     @hook_config(can_jump_to=["model"])
     async def aafter_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
         """Complete the session, or raise what ended it."""
-        failure = await arun(failures.found(self.rein, state, self._session(state).record, walks=self._walks))
+        failure = await arun(self._failure(state))
         if failure is not None and not failure.get("walked"):
             return {**await self._awalk(state, failure), "jump_to": "model"}
         return await arun(self._leave(state, failure))

@@ -19,7 +19,7 @@ from tests.support.agents import script
 ON: Any = {"configurable": {"thread_id": "1"}}
 GO: Any = {"messages": "go"}
 KINDS = pytest.mark.parametrize("kind", ["thread", "coroutine"])
-LONG = 0.2
+LONG = 0.5
 """Seconds from the beginning of a slow effect to its landing."""
 
 

@@ -15,7 +15,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
-from langchain_agentrein import AgentRein, OrphanedActions, ReversibleTool, reversible
+from langchain_agentrein import AgentRein, OrphanedActions, ReversibleTool, SessionFailed, reversible
 from tests.support.agents import calls, script
 from tests.support.driving import do, opened
 from tests.support.world import Put, World
@@ -160,7 +160,15 @@ def test_an_orphan_that_cannot_be_rolled_back_stops_the_run(rein: AgentRein, wor
 
 def before_the_second_turn(agent: Any) -> Any:
     """The checkpoint after the first call's tools, of a thread that has ended."""
-    return [state for state in agent.get_state_history(ON) if state.next == ("model",)][1].config
+    return [state for state in agent.get_state_history(ON) if state.next == ("model",)][1]
+
+
+def cut_off(saver: InMemorySaver, *, after: Any) -> None:
+    """Lose every checkpoint after one, and what was written beside it."""
+    kept = after.config["configurable"]["checkpoint_id"]
+    for lost in [one for one in saver.storage["1"][""] if one > kept]:
+        del saver.storage["1"][""][lost]
+    saver.writes.pop(("1", "", kept))
 
 
 @pytest.mark.parametrize("answer", ["approve", "reject"])
@@ -170,7 +178,7 @@ def test_a_replay_from_before_effects_of_a_turn_that_ended_asks(
     agent = agent_of(rein, world, put("a"), put("b"), "done", put("b"), "done again")
     agent.invoke(GO, ON)
 
-    out = agent.invoke(None, before_the_second_turn(agent))
+    out = agent.invoke(None, before_the_second_turn(agent).config)
 
     [request] = out["__interrupt__"][0].value["action_requests"]
     assert request["args"]["operations"] == "world.put" and world.count("do", "b") == 1
@@ -186,10 +194,7 @@ def test_a_run_that_ended_while_its_last_checkpoints_were_lost_is_asked_about(
     saver = InMemorySaver()
     agent = agent_of(rein, world, put("a"), put("b"), "done", put("b"), "done again", checkpointer=saver)
     agent.invoke(GO, ON)
-    kept = before_the_second_turn(agent)["configurable"]["checkpoint_id"]
-    for lost in [one for one in saver.storage["1"][""] if one > kept]:
-        del saver.storage["1"][""][lost]
-    saver.writes.pop(("1", "", kept))
+    cut_off(saver, after=before_the_second_turn(agent))
 
     out = agent.invoke(None, ON)
 
@@ -216,3 +221,32 @@ def test_without_a_checkpointer_the_same_words_twice_are_two_turns(rein: AgentRe
     agent = agent_of(rein, world, put("a"), "done", put("a"), "done again", checkpointer=None)
 
     assert [agent.invoke(GO, ON)["messages"][-1].text for _ in "12"] == ["done", "done again"]
+
+
+def test_a_conversation_that_tells_of_what_was_undone_since_does_not_go_on(
+    rein: AgentRein, world: World
+) -> None:
+    @reversible(undo=lambda action: None, not_done=(ValueError,))
+    def refuse() -> str:
+        """Fail."""
+        raise ValueError("no")
+
+    saver = InMemorySaver()
+    agent: Any = create_agent(
+        script(put("a"), put("b"), calls(("refuse", {})), put("c"), "done"),
+        [ReversibleTool.of_operation(Put, world), refuse],
+        middleware=[rein.middleware()],
+        checkpointer=saver,
+    )
+    with pytest.raises(SessionFailed):
+        agent.invoke(GO, ON)
+    assert world.events("undo") == [("undo", "b"), ("undo", "a")]
+    states = [state for state in agent.get_state_history(ON) if state.next == ("model",)]
+    cut_off(saver, after=states[1])
+
+    with pytest.raises(SessionFailed, match="ValueError: no"):
+        agent.invoke(None, ON)
+
+    assert world.count("do") == 2, "the world is without a and b, whatever the conversation says"
+    assert agent.invoke({"messages": "now c"}, ON)["messages"][-1].text == "done"
+    assert world.events()[-1] == ("do", "c")
