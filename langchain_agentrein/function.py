@@ -16,9 +16,10 @@ from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.engine import Reported
 from langchain_agentrein.errors import ConfigError, NotDone
 from langchain_agentrein.journal import jsonable
-from langchain_agentrein.operation import REGISTRY, Assessment, Operation, Probed, Unknown
+from langchain_agentrein.operation import Assessment, Operation, Probed, Unknown
 from langchain_agentrein.origin import importable
 from langchain_agentrein.record import encode
+from langchain_agentrein.registry import REGISTRY
 
 Hook = Callable[..., Any]
 Reader = Callable[[Mapping[str, Json]], Mapping[str, Any]]

@@ -17,6 +17,10 @@ def demo(
     kill: Annotated[
         bool, typer.Option("--kill", help="Kill the agent's process in the middle of an effect, and recover.")
     ] = False,
+    issues: Annotated[
+        bool,
+        typer.Option("--issues", help="Another story: the wrong issues, on an emulator of GitHub."),
+    ] = False,
     model: Annotated[
         str | None,
         typer.Option(
@@ -29,6 +33,10 @@ def demo(
             "--dir", metavar="DIR", help="Where to work and keep it all. (default: a temporary folder)"
         ),
     ] = None,
+    emulators: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where npm has put the emulator. (default: where `make` does)"),
+    ] = None,
 ) -> None:
     """See it work: an agent cleans up a shop, is stopped, fails, and everything is as it was. Offline."""
     if not yes and not kill and not is_interactive():
@@ -37,12 +45,20 @@ def demo(
         raise ConfigError("--kill needs SIGKILL, which this system does not have")
     if kill and model is not None:
         raise ConfigError("--kill is timed to the script: leave --model out")
+    if issues and (kill or model is not None):
+        raise ConfigError("--issues is another story, and scripted: leave --kill and --model out")
     if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is not empty: name a new folder with --dir")
 
     from langchain_agentrein.demo.run import Story, make_folder
     from langchain_agentrein.demo.shop import Shop
 
+    if issues:
+        from langchain_agentrein.demo.emulator import HOME
+        from langchain_agentrein.demo.issues.run import IssuesStory
+
+        story = IssuesStory(make_folder(folder), console(), yes=yes, installed=emulators or HOME)
+        raise typer.Exit(story.tell())
     shop = Shop(make_folder(folder))
     if kill:
         from langchain_agentrein.demo.crash import Crash

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from langchain_agentrein.demo.run import EXIT_DIFFERS, compare, farewell
+from langchain_agentrein.demo.run import compare, farewell
 from langchain_agentrein.demo.shop import TABLES, Shop
+from langchain_agentrein.demo.telling import EXIT_DIFFERS
 from langchain_agentrein.errors import ConfigError
 
 KILLED = -9

@@ -14,11 +14,10 @@ from langchain_agentrein.demo.agent import THREAD, Desk, open_desk, real_model
 from langchain_agentrein.demo.script import GOAL, clean_up
 from langchain_agentrein.demo.scripted import ScriptedModel
 from langchain_agentrein.demo.shop import TABLES, Shop, State
-from langchain_agentrein.demo.telling import Telling, approver
+from langchain_agentrein.demo.telling import EXIT_DIFFERS, Telling, approver
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.timeline import render_report
 
-EXIT_DIFFERS = 1
 LAST_TOOL = "billing_hand_over"
 
 

@@ -17,6 +17,8 @@ from langchain_agentrein.errors import SessionFailed
 from langchain_agentrein.intent import reasoning_of
 from langchain_agentrein.timeline.shown import brief, line
 
+EXIT_DIFFERS = 1
+
 
 class Telling:
     """One run of an agent, told as it goes.

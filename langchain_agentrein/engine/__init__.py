@@ -19,7 +19,7 @@ from langchain_agentrein.engine.gate import Considered, consider, recall
 from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.engine.perform import perform
 from langchain_agentrein.engine.plan import plan
-from langchain_agentrein.engine.reconcile import approve_undo, reconcile, settle
+from langchain_agentrein.engine.reconcile import approve_undo, leave_undone, reconcile, settle
 from langchain_agentrein.engine.recover import finish_walks, may_retry, recover
 from langchain_agentrein.engine.scope import Progress, Scope
 from langchain_agentrein.engine.undoing import unsure
@@ -48,6 +48,7 @@ __all__ = [
     "expire",
     "finish_walks",
     "freeze",
+    "leave_undone",
     "may_retry",
     "next_back",
     "open_session",

@@ -11,7 +11,8 @@ from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.errors import SealError
 from langchain_agentrein.journal.codec import contains_mask, contains_masked
 from langchain_agentrein.journal.redaction import REDACTED
-from langchain_agentrein.operation import REGISTRY, Assessment, Operation
+from langchain_agentrein.operation import Assessment, Operation
+from langchain_agentrein.registry import REGISTRY
 
 if TYPE_CHECKING:
     from langchain_agentrein.journal import Journal

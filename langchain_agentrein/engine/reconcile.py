@@ -153,6 +153,16 @@ def settle(core: Core, action: Action, *, happened: bool, by: str | None) -> Flo
     return settled
 
 
+def leave_undone(core: Core, action: Action, *, by: str) -> Flow[Action]:
+    """Record that a person wants an effect left as it is now; it stays where it stands.
+
+    Raises:
+        LostRace: It moved on since `action` was read.
+    """
+    noted: Action = yield Step(lambda: core.journal.note(action, "left as it is", detail={"by": by}))
+    return noted
+
+
 def approve_undo(core: Core, action: Action, *, by: str) -> Flow[Action]:
     """Record that a person approved a far-reaching undo; the next rollback does it.
 

@@ -163,6 +163,7 @@ class _Walk:
             if now.status is Status.FAILED:
                 return {**_told(before), "attending": None}
         elif answer["type"] == "reject":
+            yield from engine.leave_undone(self.core, now, by=by or SOMEBODY)
             return {"attending": None}
         elif now.status is Status.STUCK:
             now = yield from engine.approve_undo(self.core, now, by=by or SOMEBODY)

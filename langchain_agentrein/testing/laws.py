@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_agentrein.operation import REGISTRY, Operation
+from langchain_agentrein.operation import Operation
 from langchain_agentrein.policy import ApprovalRule
+from langchain_agentrein.registry import REGISTRY
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.tool import ReversibleTool
 

@@ -15,6 +15,8 @@ _AWAITING = "awaiting approval"
 """How the error of an undo begins that waits for a person."""
 _ALLOWED = "undo approved"
 """The note that says that a person allowed an undo."""
+_LEFT = "left as it is"
+"""The note that says that a person wants an effect left as it is."""
 
 
 class Pauses:
@@ -134,10 +136,16 @@ class Pauses:
         text = f"Somebody changed what the undo of {self._name(action.id)} would overwrite. What goes first?"
         if action.status is Status.CONFLICT:
             text += f" {node.undo.error}" if node.undo.error else ""
-            answer = Answer(action.id, "")
+            answer = self._left(action, entries)
         else:
             answer = Answer(action.id, "settled", node.undo.approved_by, again.at if again else None)
         yield self._node("conflict", met, text, [answer])
+
+    def _left(self, action: Action, entries: Sequence[Entry]) -> Answer:
+        noted = next((one for one in reversed(entries) if detail(one).get("note") == _LEFT), None)
+        if noted is None:
+            return Answer(action.id, "")
+        return Answer(action.id, "reject", self._shown.text(detail(noted).get("by")) or None, noted.at, _LEFT)
 
     def _undos(self) -> Iterator[tuple[int, InterruptNode]]:
         answers: list[tuple[Entry | None, Answer]] = []

@@ -37,6 +37,7 @@ EXEMPT = {
     "engine/reconcile.py:reconcile core.journal.get": RACES,
     "engine/reconcile.py:reconcile_paused core.journal.get": RACES,
     "engine/reconcile.py:reconcile_paused core.journal.move": PAUSES,
+    "engine/reconcile.py:leave_undone core.journal.note": PEOPLE,
     "engine/recover.py:_failing core.journal.actions": READS,
     "engine/recover.py:_failing core.journal.sessions": READS,
     "engine/walk.py:_approvals core.journal.get": RACES,

@@ -10,6 +10,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from langchain_agentrein import (
+    ConfigError,
     NotDone,
     Operation,
     Reversal,
@@ -20,7 +21,7 @@ from langchain_agentrein import (
     UnknownOperation,
 )
 from langchain_agentrein.action import Action, Status
-from langchain_agentrein.operation import REGISTRY, Registry
+from langchain_agentrein.registry import REGISTRY, Registry
 from tests.support.world import Async, Blind, Charge, Create, Put
 
 ACTION = Action("act_1", "ses", "world.blind", 1, Status.EXECUTED, {}, before={"x": 1}, receipt={"y": 2})
@@ -153,3 +154,10 @@ def test_a_later_definition_replaces_an_earlier_one_but_not_what_it_only_still_u
     registry.add(new)
     assert registry.get("some.do", 1, "m") is old
     assert registry.get("some.do", 2, "m") is new
+
+
+@pytest.mark.filterwarnings("ignore:Field name")
+@pytest.mark.parametrize("taken", ["version", "risk", "undo", "release"])
+def test_an_argument_must_not_be_named_as_what_an_operation_has(taken: str) -> None:
+    with pytest.raises(ConfigError, match=f"an argument '{taken}'"):
+        type("Deploy", (Operation,), {"__annotations__": {taken: str}, "__module__": __name__})

@@ -88,7 +88,7 @@ def test_a_fresh_process_finds_the_operation_of_a_tool_in_such_a_file(load: Load
     operation = load("agent_c.py", TOOL).act.operation
     assert operation.source() == "agent_c"
     script = (
-        "from langchain_agentrein.operation import REGISTRY\n"
+        "from langchain_agentrein.registry import REGISTRY\n"
         f"print(REGISTRY.get('act', 1, {operation.source()!r}).source())"
     )
     done = subprocess.run(

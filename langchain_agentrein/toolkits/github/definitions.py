@@ -42,7 +42,7 @@ def forget(hub: Hub, repo: str, names: Iterable[str], *, but: int | None = None)
         if hub.find(path) is None:
             continue
         if others := [number for number in carriers(hub, repo, name) if number != but]:
-            kept.append(f"the label {name!r} stays: #{others[0]} has it by now")
+            kept.append(f"the label {name!r} stays as long as #{others[0]} has it")
         else:
             hub.send("DELETE", path)
     return kept

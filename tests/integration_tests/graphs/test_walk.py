@@ -172,3 +172,15 @@ def test_after_a_crash_an_answer_does_not_count_for_the_next_question(
     out = walked.graph.invoke(Command(resume=answer), ON)
     assert "__interrupt__" not in out
     assert world.get("a") == (None if answer is YES else {"n": 2})
+
+
+def test_the_timeline_tells_who_left_a_colleagues_edit(rein: AgentRein, world: World) -> None:
+    do(rein, Put(thing="a", fields={"n": 1}), world)
+    world.put("a", {"n": 2})
+
+    Walked(rein).run(NO)
+
+    nodes = rein.timeline(session=SESSION).to_dict()["nodes"]
+    [about] = [node for node in nodes if node["kind"] == "interrupt"]
+    [answer] = about["answers"]
+    assert (answer["decision"], answer["by"], answer["reason"]) == ("reject", "ana", "left as it is")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from langchain_agentrein import AgentRein, ConfigError, Reversal, Risk
-from langchain_agentrein.operation import REGISTRY, Operation
+from langchain_agentrein.operation import Operation
+from langchain_agentrein.registry import REGISTRY
 from tests.support.driving import SESSION, Elsewhere, do, opened, roll_back
 from tests.support.world import Blind, Keep, Put, World
 

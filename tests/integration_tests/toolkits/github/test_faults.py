@@ -354,7 +354,7 @@ def test_a_label_that_came_along_stays_where_others_use_it_by_now(
 
     action = back(rein, session)
 
-    assert "the label 'made now' stays: #2 has it by now" in action.undo.residue
+    assert "the label 'made now' stays as long as #2 has it" in action.undo.residue
     assert shop.state()["issues"][2]["labels"] == ["made now"]
 
 

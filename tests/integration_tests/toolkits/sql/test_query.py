@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from langchain_agentrein.errors import ConfigError, NotDone
-from langchain_agentrein.operation import REGISTRY
+from langchain_agentrein.registry import REGISTRY
 from langchain_agentrein.toolkits.sql import SQLToolkit
 from langchain_agentrein.toolkits.sql.query import SqlQuery
 from langchain_agentrein.toolkits.sql.schema import SqlSchema

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from langchain_agentrein.errors import ConfigError, NotDone
-from langchain_agentrein.operation import REGISTRY
+from langchain_agentrein.registry import REGISTRY
 from langchain_agentrein.toolkits import FilesToolkit
 from langchain_agentrein.toolkits.files.read import Read
 from langchain_agentrein.toolkits.files.root import HIDDEN
