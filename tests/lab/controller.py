@@ -196,10 +196,11 @@ class _Playing:
             told = self._act(act, deadly)
             if self.fired:
                 break
-        ended = self._finished(told, act)
+            ended = str(told["state"]) if act != "forget" else ended
+        ended = self._ends(ended, told, act)
         if self.trial.ending == "resume":
             for act, _ in left:
-                ended = self._finished(self._act(act), act)
+                ended = self._ends(ended, self._act(act), act)
         harmed = self.fired
         self._live("recover")
         if self.fired and not harmed:  # that was where harm was done
@@ -270,6 +271,11 @@ class _Playing:
             self.lab.other.live(replace(self.spec, act="rollback"))
 
     # -- after the harm ----------------------------------------------------------------------------
+
+    def _ends(self, before: str, told: dict[str, Any], act: str) -> str:
+        """How it ended, after one more act: what is forgotten has ended as it did before."""
+        now = self._finished(told, act)
+        return before if act == "forget" else now
 
     def _finished(self, told: dict[str, Any], act: str) -> str:
         """Bring the story to its end; how it ended."""
