@@ -16,7 +16,7 @@ class PlanLine:
 
     action: Action
     verdict: str
-    """`undo`, `ask`, `conflict`, `already undone`, `irreversible`, `settle`, `cannot`, `waits`."""
+    """`undo`, `ask`, `conflict`, `already undone`, `irreversible`, `settle`, `cannot`, `waits`, `drop`."""
     reversal: Reversal
     undo_risk: Risk = Risk.LOW
     undo_effects: frozenset[UndoEffect] = field(default_factory=frozenset)
@@ -85,11 +85,19 @@ class ReportLine:
     action_id: str
     operation: str
     outcome: str
-    """The action's status after the walk: `restored`, `compensated`, `conflict`, `stuck`, ..."""
+    """The action's status after the walk: `restored`, `compensated`, `conflict`, `stuck`, `dropped`, ..."""
     seq: int | None = None
     residue: tuple[str, ...] = ()
     error: str | None = None
     cause: str | None = None
+    released: bool = False
+    """It had been held, and its time had come: `executed`, `failed`, `in_doubt`, or `held` still."""
+
+    @classmethod
+    def of_released(cls, action: Action) -> ReportLine:
+        """The line for what was held and due."""
+        why = None if action.status is Status.EXECUTED else (action.error or {}).get("message")
+        return cls(action.id, action.operation, str(action.status), action.seq, error=why, released=True)
 
     @classmethod
     def of(cls, action: Action) -> ReportLine:
@@ -131,8 +139,12 @@ class RollbackReport:
     @property
     def unsettled(self) -> tuple[ReportLine, ...]:
         """What a person must still settle."""
-        settled = {Status.RESTORED, Status.COMPENSATED, Status.IRREVERSIBLE, Status.FAILED}
-        return tuple(line for line in self.lines if line.outcome not in settled)
+        settled = {Status.RESTORED, Status.COMPENSATED, Status.IRREVERSIBLE, Status.FAILED, Status.DROPPED}
+        return tuple(
+            line
+            for line in self.lines
+            if line.outcome not in settled | ({Status.EXECUTED} if line.released else set())
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON."""

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.types import Command
 
 from langchain_agentrein import engine
-from langchain_agentrein.action import UNDONE, SessionRecord, SessionStatus
+from langchain_agentrein.action import UNDONE, SessionRecord, SessionStatus, Status
 from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import JournalError, SessionFailed
 from langchain_agentrein.flow import Flow, Step
@@ -161,11 +161,15 @@ def told(report: Mapping[str, Any] | None) -> str:
         return "Its effects were kept."
     if not report["lines"]:
         return "Nothing had to be undone."
-    undone = {name: count for name, count in report["counts"].items() if name in UNDONE}
-    left = {name: count for name, count in report["counts"].items() if name not in UNDONE}
+    counts = dict(report["counts"])
+    dropped = counts.pop(Status.DROPPED, 0)
+    undone = {name: count for name, count in counts.items() if name in UNDONE}
+    left = {name: count for name, count in counts.items() if name not in UNDONE}
     parts = []
     if undone:
         parts.append("What it had done was undone: " + _counted(undone) + ".")
+    if dropped:
+        parts.append(f"Held, and never done: {dropped} dropped.")
     if left:
         parts.append("Left for a person: " + _counted(left) + ".")
     return " ".join(parts)

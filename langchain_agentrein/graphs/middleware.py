@@ -17,6 +17,7 @@ from langgraph.types import Command
 
 from langchain_agentrein import engine, identity
 from langchain_agentrein.action import SessionRecord, SessionStatus
+from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import ConfigError, InDoubt
 from langchain_agentrein.flow import Flow, Step, arun, run
 from langchain_agentrein.graphs import doubt
@@ -302,6 +303,8 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
         live = yield from engine.open_session(self.rein.core, session.record)
         if self._outer() is None and (yield Step(self.rein.journal.session, (live.id,))) is not None:
             yield Step(self.rein.journal.set_session, (live.id, SessionStatus.KEPT))
+            held = yield from engine.expire(self.rein.core, Scope((live.id,)))
+            yield from engine.let_fall(self.rein.core, held, Scope((live.id,)))
 
     def _stacked(self, state: Mapping[str, Any]) -> Flow[dict[str, Any]]:
         if self._outer() is not None:
@@ -335,7 +338,9 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             update = yield from self._stacked(state)
             if self._outer() is None:
                 live = yield from engine.open_session(self.rein.core, session.record)
-                yield from Session(self.rein, live)._complete()
+                # A run that died right after it had completed comes here again: what was due then still is.
+                for session_id in dict.fromkeys((session.id, live.id)):
+                    yield from engine.complete(self.rein.core, session_id)
             return update
         if not self.reraise and self._outer() is None:
             return None
