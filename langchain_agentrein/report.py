@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from langchain_agentrein.action import Action, Reversal, Risk, Status, UndoEffect
+from langchain_agentrein.action import REFUSED, UNDONE, Action, Reversal, Risk, Status, UndoEffect
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,9 @@ class RollbackPlan:
         return "\n".join([f"{len(self.lines)} action(s), newest first:", *rows])
 
 
+_SETTLED = REFUSED | UNDONE | {Status.FAILED}
+
+
 @dataclass(frozen=True, slots=True)
 class ReportLine:
     """What became of one action."""
@@ -92,6 +95,11 @@ class ReportLine:
     cause: str | None = None
     released: bool = False
     """It had been held, and its time had come: `executed`, `failed`, `in_doubt`, or `held` still."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing of it is left for a person."""
+        return self.outcome in _SETTLED or (self.released and self.outcome == Status.EXECUTED)
 
     @classmethod
     def of_released(cls, action: Action) -> ReportLine:
@@ -139,12 +147,7 @@ class RollbackReport:
     @property
     def unsettled(self) -> tuple[ReportLine, ...]:
         """What a person must still settle."""
-        settled = {Status.RESTORED, Status.COMPENSATED, Status.IRREVERSIBLE, Status.FAILED, Status.DROPPED}
-        return tuple(
-            line
-            for line in self.lines
-            if line.outcome not in settled | ({Status.EXECUTED} if line.released else set())
-        )
+        return tuple(line for line in self.lines if not line.settled)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON."""

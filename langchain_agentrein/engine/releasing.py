@@ -90,6 +90,14 @@ def release(core: Core, action: Action, *, by: str | None = None) -> Flow[Action
     """
     if not action.on_hold:
         raise TransitionError(action.id, str(action.status), "released", "it is not held")
+    while True:
+        now = yield from _tried(core, action, by)
+        if not now.on_hold or now.status is action.status:
+            return now
+        action = now  # another worker has claimed it, and not begun: whoever begins first does it
+
+
+def _tried(core: Core, action: Action, by: str | None) -> Flow[Action]:
     try:
         op = core.rebuild(_whole(action))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and nothing has happened
