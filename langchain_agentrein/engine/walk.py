@@ -36,7 +36,9 @@ def checked(core: Core, scope: Scope) -> Flow[None]:
     found: list[Action] = yield Step(
         lambda: core.journal.actions(scope.session_ids, statuses=statuses, payloads=False)
     )
-    for unknown in wanted - {action.id for action in found}:
+    # What is held has no place among the effects: it can be named, and nothing comes after it.
+    there = {action.id for action in found if action.status is not Status.HELD or action.id != scope.to}
+    for unknown in wanted - there:
         raise ConfigError(
             f"action {unknown} has no effect in {', '.join(scope.session_ids)} that could be undone"
         )
