@@ -22,6 +22,7 @@ from langchain_agentrein.errors import (
     JournalError,
     LostRace,
     NotDone,
+    PayloadTooLarge,
     SessionFrozen,
     Throttled,
     TransitionError,
@@ -139,6 +140,8 @@ def _released(core: Core, op: Operation, action: Action, by: str | None) -> Flow
             return (yield from _stays(core, action, error))
         try:
             started = yield from _begun(core, op, action, by, before, reversal)
+        except (ConfigError, PayloadTooLarge) as error:
+            return (yield from _stays(core, action, error))
         except (LostRace, SessionFrozen):
             now: Action = yield Step(core.journal.get, (action.id,))
             return now

@@ -323,6 +323,21 @@ def test_what_can_no_longer_be_undone_waits_for_a_person(sqlite_url: str, world:
         assert (done.status, done.reversal) == (Status.EXECUTED, Reversal.NONE)
 
 
+def test_a_snapshot_too_large_for_the_journal_keeps_it_held(sqlite_url: str, world: World) -> None:
+    with opened(sqlite_url, world, rules=HOLD, max_payload=2_000) as rein:
+        large = do(rein, Keep(thing="a", value=1), world)
+        do(rein, Blind(thing="b"), world)
+        world.put("a", "x" * 5_000)
+        completed(rein)
+        [held] = rein.held()
+        assert held.id == large.id
+        assert "the journal holds at most" in held.error["message"]
+        assert world.count("do", "b") == 1, "and does not hold up the rest"
+        assert rein.recover().unsettled
+        assert rein.rollback(session=SESSION).complete
+        assert rein.held() == []
+
+
 def test_a_secret_that_no_key_seals_cannot_be_held(sqlite_url: str, world: World) -> None:
     secret = {"password": "hunter2hunter2"}
     refused = pytest.raises(ApprovalRequired, match="cannot be held: it holds a secret")
