@@ -249,3 +249,23 @@ def test_in_a_graph_of_ones_own_a_session_around_it_completes(
             out = graph.invoke(GO, ON)
             assert [one.status for one in rein.held()] == [Status.HELD]
         assert "Held, not done" in str(answers(out)[0].content)
+
+
+def test_a_run_cut_short_between_its_end_and_a_release_is_resumed_to_it(
+    tmp_path: Path, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with holding(tmp_path) as rein:
+        agent = agent_of(rein, hotel, book("a"), "done")
+
+        def stopped(*_: Any) -> Any:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(rein.journal, "on_hold", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                agent.invoke(GO, ON)
+        assert rein.sessions()[0].status is SessionStatus.COMPLETED
+        assert hotel.rooms == []
+        agent.invoke(None, ON)
+        assert hotel.rooms == ["a"]
+        assert len(rein.sessions()) == 1
