@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from langchain_agentrein import AgentRein, ApprovalRule, Status
+from langchain_agentrein import AgentRein, ApprovalRule, ConfigError, Status
 from langchain_agentrein.action import Action, SessionStatus
 from langchain_agentrein.engine import complete
 from langchain_agentrein.flow import run
@@ -159,6 +159,28 @@ def test_a_rollback_that_comes_before_the_effect_leaves_none(
         assert status(rein) is SessionStatus.ROLLED_BACK
         rein.recover()
         assert rein.verify()
+    assert world.events() == []
+
+
+@pytest.mark.parametrize("step", [Status.APPROVED, Status.EXECUTING])
+def test_from_the_freeze_on_nothing_is_released(journal_url: str, world: World, step: Status) -> None:
+    """A rollback that has frozen the session, and has not dropped anything yet."""
+    [held] = holding(journal_url, world, "a")
+    with opened(journal_url, world) as rein:
+        original = rein.journal.move
+
+        def move(action: Action, to: Status, **options: Any) -> Any:
+            if to is step:
+                rein.journal.set_session(SESSION, SessionStatus.ROLLING_BACK)
+            return original(action, to, **options)
+
+        rein.journal.move = move  # type: ignore[method-assign]
+        with pytest.raises(ConfigError, match="its session is being rolled back"):
+            rein.release(held.id, by="ana")
+        assert rein.action(held.id).status is (Status.HELD if step is Status.APPROVED else Status.APPROVED)
+        rein.recover()
+        assert status(rein) is SessionStatus.ROLLED_BACK
+        assert rein.held() == []
     assert world.events() == []
 
 
