@@ -86,6 +86,8 @@ def _tell(rein: AgentRein, report: RollbackReport) -> None:
 
 
 def _tell_waiting(rein: AgentRein) -> None:
+    if held := len(rein.held()):
+        say(f"{held} {'action is' if held == 1 else 'actions are'} held: `agentrein held`", "yellow")
     waiting = rein.sessions(statuses=[SessionStatus.OPEN, SessionStatus.SUPERSEDED, SessionStatus.STUCK])
     if waiting:
         many = "1 session is" if len(waiting) == 1 else f"{len(waiting)} sessions are"

@@ -144,6 +144,7 @@ def test_recover_does_what_is_due(tmp_path: Path, work: Path, agentrein: Command
     result = agentrein("recover", client=False)
     assert result.exit_code == 1
     assert "it was held, and due; held: nobody provides a client" in " ".join(result.stdout.split())
+    assert "1 action is held: `agentrein held`" in result.stdout
     assert "due: `agentrein recover` does it" in agentrein("held").stdout
     result = agentrein("recover")
     assert (result.exit_code, result.stdout) == (

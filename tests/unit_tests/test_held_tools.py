@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from langgraph.prebuilt import InjectedState, ToolRuntime
 from langchain_agentrein import AgentRein, ApprovalRule, Reversal, Status, reversible
 from langchain_agentrein.action import Json
 from langchain_agentrein.record import decode
-from langchain_agentrein.toolkits import FilesToolkit
+from langchain_agentrein.toolkits import FilesToolkit, SQLToolkit
 
 happened: list[Any] = []
 HOLD = [ApprovalRule("*", "hold"), ApprovalRule("say", "hold")]
@@ -109,6 +110,35 @@ def test_a_connectors_operation(rein: AgentRein, tmp_path: Path) -> None:
     assert (work / "a.txt").read_text() == "new"
     assert session.rollback().complete
     assert not (work / "a.txt").exists()
+
+
+@pytest.mark.parametrize("drive", ["sync", "async"])
+async def test_a_statement_keeps_its_transaction_from_the_look_to_the_effect(
+    rein: AgentRein, tmp_path: Path, drive: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/shop.db"
+    with sqlite3.connect(tmp_path / "shop.db") as shop:
+        shop.executescript(
+            "CREATE TABLE orders (id INTEGER PRIMARY KEY, open INTEGER); INSERT INTO orders VALUES (1, 1)"
+        )
+    tools = {tool.name: tool for tool in rein.tools(SQLToolkit(url))}
+    call = said("sql_execute", statement="UPDATE orders SET open = 0")
+
+    def still_open() -> int:
+        with sqlite3.connect(tmp_path / "shop.db") as shop:
+            return int(shop.execute("SELECT sum(open) FROM orders").fetchone()[0])
+
+    if drive == "sync":
+        with rein.session() as session:
+            tools["sql_execute"].invoke(call)
+            assert still_open() == 1
+    else:
+        async with rein.session() as session:
+            await tools["sql_execute"].ainvoke(call)
+            assert still_open() == 1
+    assert still_open() == 0
+    assert session.rollback().complete
+    assert still_open() == 1
 
 
 async def test_an_async_function(rein: AgentRein) -> None:

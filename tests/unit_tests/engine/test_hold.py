@@ -14,6 +14,7 @@ from langchain_agentrein import (
     ApprovalRule,
     CallConflict,
     ConfigError,
+    NotDone,
     Reversal,
     SessionFrozen,
     Status,
@@ -250,6 +251,24 @@ def test_what_certainly_was_not_done_is_failed_and_the_rest_goes_on(holding: Age
     assert (failed.status, failed.error["message"]) == (Status.FAILED, "refused")
     assert done.status is Status.EXECUTED
     assert status(holding) is SessionStatus.COMPLETED
+
+
+class Gone(Blind):
+    """Its snapshot finds that there is nothing to act on."""
+
+    name = "world.gone"
+
+    def snapshot(self, api: Any) -> Any:
+        raise NotDone("it is gone")
+
+
+def test_what_a_look_finds_impossible_is_failed(holding: AgentRein, world: World) -> None:
+    gone = do(holding, Gone(thing="a"), world)
+    do(holding, Blind(thing="b"), world)
+    completed(holding)
+    failed = holding.action(gone.id)
+    assert (failed.status, failed.error["message"]) == (Status.FAILED, "it is gone")
+    assert world.events() == [("do", "b")]
 
 
 def test_what_may_have_been_done_is_in_doubt(holding: AgentRein, world: World) -> None:
