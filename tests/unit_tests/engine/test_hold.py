@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ from langchain_agentrein.engine import Call, complete, expire
 from langchain_agentrein.engine.scope import Scope
 from langchain_agentrein.flow import arun, run
 from tests.support.driving import SESSION, ado, do, opened, performed
-from tests.support.world import Async, Blind, Keep, Mail, Put, World
+from tests.support.world import Async, Blind, Keep, Mail, Put, Slow, World
 
 HOLD = [ApprovalRule("world.*", "hold")]
 LATER = [ApprovalRule("world.*", "hold", release_after=timedelta(hours=1))]
@@ -425,6 +426,23 @@ async def test_completion_from_an_event_loop(sqlite_url: str, world: World, op: 
         assert rein.action(held.id).status is Status.EXECUTED
         assert (await rein.arollback(session=session.id)).complete
     assert world.events("do") == [("do", "a")]
+
+
+async def test_a_completion_that_is_cancelled_keeps_the_receipt_and_the_rest(
+    sqlite_url: str, world: World
+) -> None:
+    async with opened(sqlite_url, world, rules=HOLD) as rein:
+        slow = await ado(rein, Slow(thing="a", pause=0.1), world)
+        rest = await ado(rein, Blind(thing="b"), world)
+        completing = asyncio.ensure_future(arun(complete(rein.core, SESSION)))
+        while world.knob("reached") != "in slow":
+            await asyncio.sleep(0.005)
+        completing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await completing
+        assert [rein.action(one.id).status for one in (slow, rest)] == [Status.EXECUTED, Status.HELD]
+        await rein.arecover()
+    assert world.events("do") == [("do", "a"), ("do", "b")]
 
 
 def test_another_tenants_are_not_shown(sqlite_url: str, world: World) -> None:
