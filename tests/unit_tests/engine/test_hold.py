@@ -435,8 +435,7 @@ async def test_a_completion_that_is_cancelled_keeps_the_receipt_and_the_rest(
         slow = await ado(rein, Slow(thing="a", pause=0.1), world)
         rest = await ado(rein, Blind(thing="b"), world)
         completing = asyncio.ensure_future(arun(complete(rein.core, SESSION)))
-        while world.knob("reached") != "in slow":
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(world.reached, "in slow")
         completing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await completing
