@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import InjectedToolCallId, tool
+from langchain_core.tools import InjectedToolCallId, StructuredTool, Tool, tool
 from langgraph.prebuilt import InjectedState, ToolRuntime
 
 from langchain_agentrein import AgentRein, ApprovalRule, Reversal, Status, reversible
@@ -139,6 +139,40 @@ async def test_a_statement_keeps_its_transaction_from_the_look_to_the_effect(
     assert still_open() == 0
     assert session.rollback().complete
     assert still_open() == 1
+
+
+def shouted(what: str) -> str:
+    """Shout."""
+    happened.append(what)
+    return what.upper()
+
+
+@pytest.mark.parametrize(
+    ("inner", "args"),
+    [
+        (Tool("shout", shouted, "Shout."), {"__arg1": "a"}),
+        (
+            StructuredTool(
+                name="shout",
+                description="Shout.",
+                func=shouted,
+                args_schema={
+                    "type": "object",
+                    "properties": {"what": {"type": "string"}},
+                    "required": ["what"],
+                },
+            ),
+            {"what": "a"},
+        ),
+    ],
+    ids=["one text", "a JSON schema"],
+)
+def test_tools_of_other_shapes(rein: AgentRein, inner: Any, args: dict[str, Any]) -> None:
+    [tool] = rein.tools(reversible(inner, undo=lambda action: None))
+    with rein.session() as session:
+        assert "Held, not done" in str(tool.invoke(said("shout", **args)).content)
+    [action] = session.actions()
+    assert (happened, action.status, action.receipt) == (["a"], Status.EXECUTED, "A")
 
 
 async def test_an_async_function(rein: AgentRein) -> None:
