@@ -26,7 +26,7 @@ class Status(enum.StrEnum):
     EXPIRED = enum.auto()
     """Nobody decided in time, or the session ended first. Nothing happened."""
     HELD = enum.auto()
-    """It waits for the session to complete. Nothing has happened."""
+    """It waits for the session to complete, or for a person. Nothing has happened."""
     DROPPED = enum.auto()
     """It was held and let go. Nothing happened."""
     EXECUTING = enum.auto()
@@ -158,7 +158,7 @@ class Approval:
     """A decision about one action, bound to its arguments."""
 
     decision: str
-    """`allow`, `ask`, `deny`, then what the person said: `approve`, `edit`, `reject`, `respond`."""
+    """`allow`, `ask`, `deny`, `hold`, then what was said: `approve`, `edit`, `reject`, `respond`; `release`, `drop`."""
     by: str | None = None
     at: datetime | None = None
     reason: str | None = None
@@ -166,6 +166,8 @@ class Approval:
     digest: str | None = None
     """The digest of the operation's name and the arguments that were approved."""
     expires_at: datetime | None = None
+    release_after: float | None = None
+    """Of what is held: seconds after its session completed; `None`: only a person releases it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,12 @@ class Action:
     def key(self) -> str:
         """The idempotency key for the vendor: this call, in this generation."""
         return f"{self.id}-g{self.generation}"
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether it was held and did not run yet; its release may have been recorded, and not begun."""
+        released = self.approval is not None and self.approval.decision == "release"
+        return self.status is Status.HELD or (self.status is Status.APPROVED and released)
 
     def with_(self, **changes: Any) -> Action:
         """A copy with `changes`."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from langchain_agentrein import identity
 from langchain_agentrein.action import Action, Intent, Status
-from langchain_agentrein.engine import Call, Decision
+from langchain_agentrein.engine import Call, Decision, Performed
+from langchain_agentrein.errors import InDoubt, NotDone
 from langchain_agentrein.identity import SCOPE, Caller, Scope
 from langchain_agentrein.operation import Assessment, Operation
 from langchain_agentrein.rein import AgentRein
@@ -119,6 +120,24 @@ def ended(prepared: Prepared) -> Session | None:
     session = Session(prepared.rein, prepared.call.session)
     unclear = {Status.IN_DOUBT, Status.EXECUTING}
     return None if any(action.status in unclear for action in session.actions()) else session
+
+
+def after_all(prepared: Prepared, performed: Performed) -> Performed:
+    """A session for one call has ended with it: what it held may have been done by now.
+
+    Raises:
+        NotDone: It was not, for certain.
+        InDoubt: It may have been.
+    """
+    if not (prepared.implicit and performed.action.on_hold):
+        return performed
+    now = prepared.rein.journal.get(performed.action.id)
+    why = (now.error or {}).get("message", "")
+    if now.status is Status.FAILED:
+        raise NotDone(f"{now.operation} was not done: {why}")
+    if now.status is Status.IN_DOUBT:
+        raise InDoubt(f"action {now.id} ({now.operation}) may have happened: {why}", action_id=now.id)
+    return replace(performed, action=now)
 
 
 def root_message(where: Caller) -> str | None:

@@ -20,6 +20,7 @@ from langchain_agentrein.operation import Assessment, Operation, Probed, Unknown
 from langchain_agentrein.origin import importable
 from langchain_agentrein.record import encode
 from langchain_agentrein.registry import REGISTRY
+from langchain_agentrein.tool_schema import tied
 
 Hook = Callable[..., Any]
 Reader = Callable[[Mapping[str, Json]], Mapping[str, Any]]
@@ -58,9 +59,10 @@ class Hooks:
 
 
 class ToolOperation(Operation):
-    """One call of a developer's tool. Rebuilt from its arguments it can be undone, but not done again."""
+    """One call of a developer's tool. Rebuilt from its arguments it can be undone; done only once it is released."""
 
     hooks: ClassVar[Hooks]
+    tool: ClassVar[BaseTool]
     needs_client: ClassVar[bool] = False
 
     _args: dict[str, Json] = PrivateAttr(default_factory=dict)
@@ -115,8 +117,10 @@ class ToolOperation(Operation):
 
     @property
     def is_async(self) -> bool:
-        """Whether any hook must be awaited."""
+        """Whether any hook must be awaited, or the tool itself, where it is run without its graph."""
         hooks = self.hooks
+        if self._live is None and not is_sync(self.tool):
+            return True
         return any(_awaits(hook) for hook in (hooks.undo, hooks.snapshot, hooks.probe, hooks.observe))
 
     @classmethod
@@ -126,12 +130,25 @@ class ToolOperation(Operation):
 
     def snapshot(self, api: Any) -> Json:
         """What the developer's snapshot says."""
-        return self.hooks.snapshot(**self._given) if self.hooks.snapshot else None
+        if self.hooks.snapshot is None:
+            return None
+        given = self._given if self._live is not None else given_of(self.tool, self._args, None)
+        return self.hooks.snapshot(**given)
 
     def do(self, api: Any, action: Action) -> Any:
         """Run the tool; the value is what the developer's function returned."""
-        assert self._live is not None, "a call rebuilt from the journal is only undone"
-        return self._live(self)
+        return self._live(self) if self._live is not None else self._alone(action)
+
+    def _alone(self, action: Action) -> Any:
+        """Run the tool now that the call is released: its graph may have ended long ago."""
+        watched, told = self.watch(self.tool)
+        if is_sync(self.tool):
+            return self.told(watched.run(self._args, tool_call_id=action.tool_call_id), told)
+
+        async def later() -> Any:
+            return self.told(await watched.arun(self._args, tool_call_id=action.tool_call_id), told)
+
+        return later()
 
     def observe(self, api: Any, action: Action) -> Json:
         """What the developer's hook sees."""
@@ -209,6 +226,16 @@ class ToolOperation(Operation):
         return told.get("value")
 
 
+def given_of(inner: BaseTool, args: Mapping[str, Any], tool_call_id: str | None) -> dict[str, Any]:
+    """A model's arguments as the tool's schema reads them.
+
+    Raises:
+        Exception: Whatever the schema raises where they do not fit.
+    """
+    positional, named = inner._to_args_and_kwargs(dict(args), tool_call_id)
+    return inner._filter_injected_args({**dict(zip(inner.args, positional, strict=False)), **named})
+
+
 def unrunnable(inner: BaseTool) -> BaseTool:
     """A copy of `inner` that can say what is wrong with its arguments, and nothing more."""
 
@@ -273,6 +300,8 @@ def declare(
         "name": inner.name,
         "version": version,
         "hooks": hooks,
+        "tool": inner,
+        "tied": tied(inner),
         "repeatable": False,
     }
     known = REGISTRY.registered(inner.name, version, str(namespace["__module__"]))

@@ -39,9 +39,8 @@ class Happened:
 
     Attributes:
         receipt: What `do` would have returned.
-        after: What `observe` would have returned right after, where the probe can tell. Without it,
-            an undo that comes later cannot tell the action's own traces from what others changed
-            since, and asks.
+        after: What `observe` would have returned right after, where the probe can tell. Without it, an undo
+            that comes later cannot tell the action's own traces from what others changed since, and asks.
     """
 
     receipt: Json = None
@@ -103,9 +102,8 @@ class Assessment:
 class Operation(BaseModel):
     """One kind of action. The annotated fields are the tool's schema; the docstring is what the model reads.
 
-    Every hook may be `def` or `async def`. `api` is the connector's client. A snapshot, a receipt
-    and an observation are JSON that may hold `bytes`; they outlive the process, the release and
-    the machine.
+    Every hook may be `def` or `async def`. `api` is the connector's client. A snapshot, a receipt and an
+    observation are JSON that may hold `bytes`; they outlive the process, the release and the machine.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -129,6 +127,8 @@ class Operation(BaseModel):
     """`undo` may run again after a crash in its middle, without doing harm."""
     needs_client: ClassVar[bool] = True
     """It acts through a connector's client; without, `api` is `None`."""
+    tied: ClassVar[str] = ""
+    """Why its calls cannot be held and done later; empty: they can."""
 
     @classmethod
     def usual(cls) -> Assessment:

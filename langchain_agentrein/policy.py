@@ -1,4 +1,4 @@
-"""What decides `allow`, `ask` or `deny`: rules, and what holds where no rule speaks."""
+"""What decides `allow`, `ask`, `deny` or `hold`: rules, and what holds where no rule speaks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import fnmatch
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from langchain_agentrein.action import Action, Reversal, Risk
@@ -20,6 +21,8 @@ OnUnknown: TypeAlias = Literal["ask", "deny", "allow"]
 ALIASES = {"gmail.send": "gmail.messages.send", "gmail.draft": "gmail.drafts.create"}
 """Short names for what people call these operations."""
 _WILD = frozenset("*?[")
+LONGEST = timedelta(days=36_525)
+"""The longest that something may be held after its session completed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +31,50 @@ class ApprovalRule:
 
     Args:
         pattern: An operation's name (`sql.execute`), a tool's name (`sql_execute`), or a glob (`github.*`).
-        decision: `allow`, `ask` or `deny`. (`hold` is not in this release, and is refused.)
+        decision: `allow`, `ask`, `deny`, or `hold`: it is journaled and not done before its session completes, and
+            dropped if the session fails or is rolled back. What nothing undoes is then released unasked only by a
+            rule with its exact name; else it waits for a person.
         above: Match only actions riskier than this.
         when: Match only actions for which this is true. It sees the drafted action; one that raises
             counts as a match that asks.
+        release_after: With `hold`: how long after the session completed it is done, in seconds or as a `timedelta`.
+            Whoever runs `recover` then does it.
 
     Raises:
-        RuleError: The decision is not one of those.
+        RuleError: The decision is not one of those, or the delay is none.
     """
 
     pattern: str
     decision: Outcome = "ask"
     above: Risk | None = None
     when: Callable[[Action], bool] | None = None
+    release_after: timedelta | float = 0.0
 
     def __post_init__(self) -> None:
-        if self.decision == "hold":
-            raise RuleError(f"rule {self.pattern!r}: 'hold' is not in this release; use 'ask' instead")
-        if self.decision not in ("allow", "ask", "deny"):
+        if self.decision not in ("allow", "ask", "deny", "hold"):
             raise RuleError(
-                f"rule {self.pattern!r}: {self.decision!r} is no decision; use 'allow', 'ask' or 'deny'"
+                f"rule {self.pattern!r}: {self.decision!r} is no decision; use 'allow', 'ask', 'deny' or 'hold'"
             )
         if not self.pattern:
             raise RuleError(
                 "a rule needs a pattern: an operation's name, a tool's name, or a glob such as 'sql.*'"
             )
+
+        given = self.release_after
+        if isinstance(given, bool) or not isinstance(given, timedelta | int | float):
+            raise RuleError(f"rule {self.pattern!r}: release_after={given!r}: give seconds, or a timedelta")
+        if not 0 <= self.delay <= LONGEST.total_seconds():
+            raise RuleError(f"rule {self.pattern!r}: release_after={given!r} is no time to wait")
+        if self.delay and self.decision != "hold":
+            raise RuleError(
+                f"rule {self.pattern!r}: release_after goes with 'hold', not with {self.decision!r}"
+            )
+
+    @property
+    def delay(self) -> float:
+        """`release_after` in seconds."""
+        given = self.release_after
+        return given.total_seconds() if isinstance(given, timedelta) else float(given)
 
     @property
     def exact(self) -> bool:
@@ -120,6 +142,9 @@ class Policy:
                 return Verdict("deny" if rule.decision == "deny" else "ask", broken)
             if rule.decision == "allow" and not rule.exact and assessment.reversal is Reversal.NONE:
                 return Verdict("ask", "nothing undoes it, and only a rule with its exact name allows that")
+            if rule.decision == "hold":
+                alone = rule.exact or assessment.reversal is not Reversal.NONE
+                return Verdict("hold", str(rule), rule.delay if alone else None)
             return Verdict(rule.decision, str(rule))
         return self._default(action, assessment)
 
@@ -136,7 +161,7 @@ class Policy:
         """Whether some call of an operation could need a person, as far as its class tells."""
         for rule in self.rules:
             if rule.names(operation.name):
-                if rule.decision == "ask":
+                if rule.decision == "ask" or (rule.decision == "hold" and operation.tied):
                     return True
                 if rule.above is None and rule.when is None:
                     return False

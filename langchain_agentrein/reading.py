@@ -34,6 +34,17 @@ class Reading:
     actions = driven(_actions)
     aactions = adriven(_actions)
 
+    def _held(self, *, session: str | None = None, thread: str | None = None) -> Flow[list[Action]]:
+        """What is held and was not done yet, in the order of the calls; of all sessions unless one is named."""
+        ids = None
+        if session is not None or thread is not None:
+            ids = (yield from self._scope(session, thread, True)).session_ids
+        found: list[Action] = yield Step(self.journal.on_hold, (ids,))
+        return [action for action in found if self.tenant in (None, action.tenant)]
+
+    held = driven(_held)
+    aheld = adriven(_held)
+
     def _sessions(
         self,
         *,

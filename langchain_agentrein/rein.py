@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from langchain_agentrein import engine
-from langchain_agentrein.action import Action, Json, Status
-from langchain_agentrein.engine import Call, Core, Decision, Keeper, Performed, Verdict
-from langchain_agentrein.errors import ConfigError, TransitionError
+from langchain_agentrein.action import Action
+from langchain_agentrein.deciding import Deciding
+from langchain_agentrein.engine import Call, Core, Keeper, Performed, Verdict
+from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.flow import Flow, adriven, driven
 from langchain_agentrein.operation import Assessment, Operation
 from langchain_agentrein.policy import ApprovalRule, Budget, OnUnknown, Policy
-from langchain_agentrein.reading import Reading
 from langchain_agentrein.report import RollbackPlan, RollbackReport
 from langchain_agentrein.session import CURRENT, OnFailure, Session
 
@@ -28,7 +28,7 @@ Clients: TypeAlias = "Mapping[str, Any] | Callable[[str, str | None], Any]"
 """Clients by connector, or `resolver(connector, account) -> client`."""
 
 
-class AgentRein(Reading):
+class AgentRein(Deciding):
     """Journals, gates, explains and undoes what agents do.
 
     Args:
@@ -287,7 +287,7 @@ class AgentRein(Reading):
     arollback = adriven(_rollback)
 
     def _recover(self, *, retries: int = 0, pause: float = 30.0) -> Flow[RollbackReport]:
-        """Settle what dead workers left under way, and finish the rollbacks they had begun.
+        """Settle what dead workers left under way, finish the rollbacks they had begun, do what was held and is due.
 
         Args:
             retries: How often an undo that failed is tried again, in all, before it is left to a person.
@@ -298,49 +298,6 @@ class AgentRein(Reading):
 
     recover = driven(_recover)
     arecover = adriven(_recover)
-
-    def _approve(self, action_id: str, *, by: str, args: Json = None) -> Flow[Action]:
-        """A person's yes: the action may run; its far-reaching undo may run; or, in doubt, it did happen.
-
-        Args:
-            action_id: The id, or a beginning of it that no other shares.
-            args: Run with these arguments instead.
-        Raises:
-            TransitionError: It waits for nobody.
-        """
-        action = yield from self._action(action_id)
-        if action.status is Status.PROPOSED:
-            kind: Literal["approve", "edit"] = "approve" if args is None else "edit"
-            decided = yield from engine.decide(self.core, action, Decision(kind, by=by, args=args))
-            if decided.status is Status.EXPIRED:
-                raise TransitionError(
-                    action.id, "expired", "approved", "the time to answer was over: call again"
-                )
-            return decided
-        if action.status is Status.IN_DOUBT:
-            return (yield from engine.settle(self.core, action, happened=True, by=by))
-        if action.status in (Status.STUCK, Status.EXECUTED):
-            return (yield from engine.approve_undo(self.core, action, by=by))
-        raise TransitionError(action.id, str(action.status), "approved", "it waits for nobody")
-
-    approve = driven(_approve)
-    aapprove = adriven(_approve)
-
-    def _reject(self, action_id: str, *, by: str, reason: str | None = None) -> Flow[Action]:
-        """A person's no: the action may not run; or, in doubt, it did not happen.
-
-        Raises:
-            TransitionError: It waits for nobody.
-        """
-        action = yield from self._action(action_id)
-        if action.status is Status.PROPOSED:
-            return (yield from engine.decide(self.core, action, Decision("reject", by=by, message=reason)))
-        if action.status is Status.IN_DOUBT:
-            return (yield from engine.settle(self.core, action, happened=False, by=by))
-        raise TransitionError(action.id, str(action.status), "rejected", "it waits for nobody")
-
-    reject = driven(_reject)
-    areject = adriven(_reject)
 
 
 __all__ = ["AgentRein", "Clients", "OnFailure", "OnOrphans", "Session"]

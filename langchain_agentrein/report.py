@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from langchain_agentrein.action import Action, Reversal, Risk, Status, UndoEffect
+from langchain_agentrein.action import REFUSED, UNDONE, Action, Reversal, Risk, Status, UndoEffect
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class PlanLine:
 
     action: Action
     verdict: str
-    """`undo`, `ask`, `conflict`, `already undone`, `irreversible`, `settle`, `cannot`, `waits`."""
+    """`undo`, `ask`, `conflict`, `already undone`, `irreversible`, `settle`, `cannot`, `waits`, `drop`."""
     reversal: Reversal
     undo_risk: Risk = Risk.LOW
     undo_effects: frozenset[UndoEffect] = field(default_factory=frozenset)
@@ -78,6 +78,9 @@ class RollbackPlan:
         return "\n".join([f"{len(self.lines)} action(s), newest first:", *rows])
 
 
+_SETTLED = REFUSED | UNDONE | {Status.FAILED}
+
+
 @dataclass(frozen=True, slots=True)
 class ReportLine:
     """What became of one action."""
@@ -85,11 +88,24 @@ class ReportLine:
     action_id: str
     operation: str
     outcome: str
-    """The action's status after the walk: `restored`, `compensated`, `conflict`, `stuck`, ..."""
+    """The action's status after the walk: `restored`, `compensated`, `conflict`, `stuck`, `dropped`, ..."""
     seq: int | None = None
     residue: tuple[str, ...] = ()
     error: str | None = None
     cause: str | None = None
+    released: bool = False
+    """It had been held, and its time had come: `executed`, `failed`, `in_doubt`, or `held` still."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing of it is left for a person."""
+        return self.outcome in _SETTLED or (self.released and self.outcome == Status.EXECUTED)
+
+    @classmethod
+    def of_released(cls, action: Action) -> ReportLine:
+        """The line for what was held and due."""
+        why = None if action.status is Status.EXECUTED else (action.error or {}).get("message")
+        return cls(action.id, action.operation, str(action.status), action.seq, error=why, released=True)
 
     @classmethod
     def of(cls, action: Action) -> ReportLine:
@@ -131,8 +147,7 @@ class RollbackReport:
     @property
     def unsettled(self) -> tuple[ReportLine, ...]:
         """What a person must still settle."""
-        settled = {Status.RESTORED, Status.COMPENSATED, Status.IRREVERSIBLE, Status.FAILED}
-        return tuple(line for line in self.lines if line.outcome not in settled)
+        return tuple(line for line in self.lines if not line.settled)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON."""

@@ -81,14 +81,8 @@ class Session:
         return self.rein.journal.actions([self.id])
 
     def _complete(self) -> Flow[None]:
-        """End it well. A person may still roll it back."""
-        if (yield Step(self.rein.journal.session, (self.id,))) is not None:
-            ends = (SessionStatus.OPEN, SessionStatus.SUPERSEDED)
-            ended = yield Step(
-                lambda: self.rein.journal.set_session(self.id, SessionStatus.COMPLETED, expect=ends)
-            )
-            if ended:
-                yield from engine.expire(self.rein.core, Scope((self.id,)))
+        """End it well, and do what was held and is due. A person may still roll it back."""
+        yield from engine.complete(self.rein.core, self.id)
 
     complete = driven(_complete)
     acomplete = adriven(_complete)
@@ -109,7 +103,8 @@ class Session:
         failure = engine.told(error)
         if self.rein.on_failure == "keep":
             yield Step(lambda: self.rein.journal.set_session(self.id, SessionStatus.KEPT, failure=failure))
-            yield from engine.expire(core, scope)
+            held = yield from engine.expire(core, scope)
+            yield from engine.let_fall(core, held, scope)
             return None
         asking = self.rein.on_failure == "ask"
         yield from engine.freeze(core, scope, failure=failure, asking=asking)

@@ -19,16 +19,17 @@ from langchain_agentrein.calling import (
     Binding,
     Identified,
     Prepared,
+    after_all,
     ended,
     inside,
     prepare,
     root_message,
 )
-from langchain_agentrein.engine import Performed
+from langchain_agentrein.engine import Performed, held_message
 from langchain_agentrein.errors import ActionDenied, NotDone, Refused, UnboundTool
 from langchain_agentrein.face import Face
 from langchain_agentrein.flow import arun, run
-from langchain_agentrein.function import ToolOperation, is_async, is_sync, unrunnable
+from langchain_agentrein.function import ToolOperation, given_of, is_async, is_sync, unrunnable
 from langchain_agentrein.identity import Caller
 from langchain_agentrein.journal import jsonable
 from langchain_agentrein.journal.codec import told_whole
@@ -168,8 +169,7 @@ class ReversibleTool(Face):
 
         def read(args: Mapping[str, Any]) -> dict[str, Any]:
             given = {**{name: value for name, value in hidden.items() if name not in shown}, **args}
-            positional, named = inner._to_args_and_kwargs(given, tool_call_id)
-            return inner._filter_injected_args({**dict(zip(inner.args, positional, strict=False)), **named})
+            return given_of(inner, given, tool_call_id)
 
         if isinstance(visible, str):
             shown = {next(iter(inner.args), "input"): visible}
@@ -219,23 +219,29 @@ class ReversibleTool(Face):
     def _perform(self, prepared: Prepared) -> Performed:
         with inside(prepared):
             try:
-                return run(prepared.rein.perform(prepared.op, self.client, prepared.call))
+                performed = run(prepared.rein.perform(prepared.op, self.client, prepared.call))
             finally:
                 if (session := ended(prepared)) is not None:
                     session.complete()
+        return after_all(prepared, performed)
 
     async def _aperform(self, prepared: Prepared, *, native: bool) -> Performed:
         with inside(prepared):
             try:
                 flow = prepared.rein.perform(prepared.op, self.client, prepared.call)
-                return await arun(flow, threaded=not (native or prepared.op.is_async))
+                performed = await arun(flow, threaded=not (native or prepared.op.is_async))
             finally:
                 if prepared.implicit and (session := await asyncio.to_thread(ended, prepared)) is not None:
                     await session.acomplete()
+        return await asyncio.to_thread(after_all, prepared, performed) if prepared.implicit else performed
 
     def _given(self, performed: Performed, options: Mapping[str, Any]) -> Any:
-        """What the wrapped tool returned, now or when the same call ran before."""
+        """What the wrapped tool returned, now or when the same call ran before; or that it is held."""
         action = performed.action
+        if action.on_hold:
+            return _format_output(
+                held_message(action), None, options.get("tool_call_id"), self.name, "success"
+            )
         # A tool that answered an error, although its effect is there: the record is right, not the answer.
         belied = action.status is Status.EXECUTED and action.error is not None
         if not performed.replayed and not belied:
@@ -283,6 +289,8 @@ def _calling(tool_input: str | dict[str, Any], known: Identified | None) -> Iter
 
 
 def _result(op: Operation, performed: Performed) -> Any:
+    if performed.action.on_hold:
+        return held_message(performed.action)
     receipt = performed.action.receipt
     if performed.replayed:
         receipt = legible(receipt)

@@ -32,6 +32,17 @@ def runtime_argument(inner: BaseTool | None) -> str | None:
         return None
 
 
+def tied(inner: BaseTool) -> str:
+    """Why a tool cannot be run after its graph has ended; empty: it can."""
+    try:
+        names = set(_get_all_injected_args(inner).all_injected_keys)
+    except Exception:  # noqa: BLE001 - annotations that cannot be resolved: LangGraph will say so itself
+        names = set(inner._injected_args_keys)
+    if runtime := runtime_argument(inner):
+        names.add(runtime)
+    return f"it takes {', '.join(sorted(names))} from the running graph" if names else ""
+
+
 def injection_schema(base: type[Any], inner: BaseTool) -> type[Any]:
     """The schema in which LangGraph looks for what to inject: `base`, and our argument.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from langchain_agentrein.cli import change, check, keep, read
+from langchain_agentrein.cli import change, check, held, keep, read
 from langchain_agentrein.cli.demo import demo
 from langchain_agentrein.cli.recover import recover
 from langchain_agentrein.cli.screen import complain
@@ -100,6 +100,9 @@ for verb in (
     recover,
     change.approve,
     change.reject,
+    held.held,
+    held.release,
+    held.drop,
     check.verify,
     keep.heads,
     keep.export,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 import threading
@@ -11,6 +12,7 @@ import typer
 
 from langchain_agentrein.action import Action, SessionStatus, Status
 from langchain_agentrein.cli.change import EXIT_UNSETTLED
+from langchain_agentrein.cli.held import outcome
 from langchain_agentrein.cli.read import JsonOption
 from langchain_agentrein.cli.screen import say, say_json
 from langchain_agentrein.cli.source import Source
@@ -41,7 +43,7 @@ def recover(
         ),
     ] = 30.0,
 ) -> None:
-    """Settle what dead workers left under way, and finish the rollbacks they had begun."""
+    """Settle what dead workers left under way, finish the rollbacks they had begun, do what was held and is due."""
     source: Source = ctx.obj
     rein = source.rein()
     if watch:
@@ -49,7 +51,7 @@ def recover(
             raise ConfigError("--json tells once: leave out --watch")
         _watch(rein, every, retries, pause)
         return
-    report = rein.recover(retries=retries, pause=pause)
+    report = asyncio.run(rein.arecover(retries=retries, pause=pause))
     if as_json:
         say_json(rein.journal.redactor.mask(report.to_dict()))
     elif not report.lines:
@@ -73,14 +75,19 @@ def _tell(rein: AgentRein, report: RollbackReport) -> None:
     from langchain_agentrein.timeline import render_report
 
     for line in report:
-        if line.outcome in _FOUND_OUT:
+        if line.released:
+            said = outcome(rein, rein.journal.get(line.action_id))
+            say(f"{line.operation} {line.action_id}: it was held, and due; {said}")
+        elif line.outcome in _FOUND_OUT:
             say(f"{line.operation} {line.action_id}: {_FOUND_OUT[line.outcome]}")
-    walked = tuple(line for line in report if line.outcome not in _FOUND_OUT)
+    walked = tuple(line for line in report if line.outcome not in _FOUND_OUT and not line.released)
     if walked:
         say(render_report(RollbackReport(report.session_ids, walked), mask=rein.journal.redactor.mask))
 
 
 def _tell_waiting(rein: AgentRein) -> None:
+    if held := len(rein.held()):
+        say(f"{held} {'action is' if held == 1 else 'actions are'} held: `agentrein held`", "yellow")
     waiting = rein.sessions(statuses=[SessionStatus.OPEN, SessionStatus.SUPERSEDED, SessionStatus.STUCK])
     if waiting:
         many = "1 session is" if len(waiting) == 1 else f"{len(waiting)} sessions are"
@@ -98,8 +105,9 @@ def _watch(rein: AgentRein, every: float, retries: int, pause: float) -> None:
     away = 0
     while not stop.is_set():
         try:
-            report = rein.recover(retries=retries, pause=pause)
+            report = asyncio.run(rein.arecover(retries=retries, pause=pause))
             letters = rein.journal.unsettled(statuses=[Status.STUCK, Status.CONFLICT, Status.IN_DOUBT])
+            letters += [one for one in rein.journal.on_hold() if one.error]
             dead = [rein.journal.get(one.id) for one in letters if one.id not in told]
         except JournalUnavailable as error:
             say(str(error), "yellow")
@@ -126,7 +134,9 @@ def _comes_again(rein: AgentRein, action: Action, retries: int) -> bool:
 
 
 def _letter(rein: AgentRein, action: Action) -> str:
-    why = action.undo.error or (action.error or {}).get("unsettled") or "nobody can tell whether it happened"
+    held = (action.error or {}).get("message") if action.on_hold else None
+    why = action.undo.error or (action.error or {}).get("unsettled") or held
+    why = why or "nobody can tell whether it happened"
     text = rein.journal.redactor.text(why)
     return (
         f"left to a person: {action.operation} {action.id} of {action.session_id} is {action.status}: {text}"

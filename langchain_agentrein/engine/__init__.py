@@ -16,11 +16,13 @@ from langchain_agentrein.engine.core import (
 from langchain_agentrein.engine.effect import told
 from langchain_agentrein.engine.freezing import close, drain, expire, freeze
 from langchain_agentrein.engine.gate import Considered, consider, recall
+from langchain_agentrein.engine.holding import drop, due_at, held_message, let_fall
 from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.engine.perform import perform
 from langchain_agentrein.engine.plan import plan
 from langchain_agentrein.engine.reconcile import approve_undo, leave_undone, reconcile, settle
 from langchain_agentrein.engine.recover import finish_walks, may_retry, recover
+from langchain_agentrein.engine.releasing import complete, release
 from langchain_agentrein.engine.scope import Progress, Scope
 from langchain_agentrein.engine.undoing import unsure
 from langchain_agentrein.engine.walk import next_back, report, rollback, stack, step_back
@@ -42,13 +44,18 @@ __all__ = [
     "approve_undo",
     "close",
     "compensate",
+    "complete",
     "consider",
     "decide",
     "drain",
+    "drop",
+    "due_at",
     "expire",
     "finish_walks",
     "freeze",
+    "held_message",
     "leave_undone",
+    "let_fall",
     "may_retry",
     "next_back",
     "open_session",
@@ -58,6 +65,7 @@ __all__ = [
     "recall",
     "reconcile",
     "recover",
+    "release",
     "report",
     "rollback",
     "settle",

@@ -10,7 +10,7 @@ from langchain_agentrein.engine.approvals import denial, lapsed, too_late, unhid
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile, reconcile_paused
-from langchain_agentrein.errors import ApprovalRequired, CallConflict, ConfigError, InDoubt, SessionFrozen
+from langchain_agentrein.errors import CallConflict, ConfigError, InDoubt, SessionFrozen
 from langchain_agentrein.flow import Flow, Sleep, Step
 from langchain_agentrein.operation import Assessment, Operation
 
@@ -62,7 +62,7 @@ def earlier_of(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performe
 
 def _follow(core: Core, op: Operation, latest: Action) -> Performed | Action:
     status = latest.status
-    if status in (Status.EXECUTED, Status.IRREVERSIBLE):
+    if latest.on_hold or status in (Status.EXECUTED, Status.IRREVERSIBLE):
         _same_arguments(core, op, latest)
         return Performed(latest, replayed=True)
     if status is Status.IN_DOUBT and latest.result is not None:
@@ -77,13 +77,17 @@ def _follow(core: Core, op: Operation, latest: Action) -> Performed | Action:
         )
     if status in (Status.COMPENSATING, Status.CONFLICT, Status.STUCK):
         raise SessionFrozen(f"action {latest.id} is being undone ({status})", action_id=latest.id)
-    if status in REFUSED and status is not Status.EXPIRED:
+    if status in REFUSED and status is not Status.EXPIRED and not dropped_with_session(latest):
         raise denial(latest)
-    if status is Status.HELD:
-        raise ApprovalRequired(f"action {latest.id} is held", action_id=latest.id)
     if status in UNFINISHED:
         _same_arguments(core, op, latest)
     return latest
+
+
+def dropped_with_session(action: Action) -> bool:
+    """Whether it was held and let go because its session failed or was rolled back: no person said no to it."""
+    said = action.approval is not None and action.approval.decision == "drop"
+    return action.status is Status.DROPPED and not said
 
 
 def _same_arguments(core: Core, op: Operation, known: Action) -> None:
@@ -167,7 +171,13 @@ def kept(core: Core, value: Json, assessment: Assessment) -> Assessment:
     )
 
 
-def verdict_on(core: Core, call: Call, action: Action, assessment: Assessment) -> Verdict:
-    """What the policy says, or stricter where somebody else insists on a person."""
+def verdict_on(core: Core, call: Call, op: Operation, action: Action, assessment: Assessment) -> Verdict:
+    """What the policy says, or stricter where somebody else insists on a person, or it cannot be held."""
     verdict = core.decide(action, assessment)
+    if verdict.decision == "hold":
+        secret = "it holds a secret, and no seal key is set" if core.journal.vault.loses(action.args) else ""
+        if why := op.tied or secret:
+            return Verdict("ask", f"{verdict.reason}, but it cannot be held: {why}")
+        if call.insist:
+            return Verdict("hold", call.insist)
     return Verdict("ask", call.insist) if verdict.decision == "allow" and call.insist else verdict

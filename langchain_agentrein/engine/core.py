@@ -27,10 +27,12 @@ class Verdict:
 
     Attributes:
         reason: Which rule, or which default.
+        release_after: With `hold`: seconds after the session completed; `None`: only a person releases it.
     """
 
     decision: Literal["allow", "ask", "deny", "hold"]
     reason: str = ""
+    release_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

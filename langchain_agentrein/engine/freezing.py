@@ -15,6 +15,7 @@ from langchain_agentrein.action import (
     Status,
 )
 from langchain_agentrein.engine.core import Core
+from langchain_agentrein.engine.holding import let_fall
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile
 from langchain_agentrein.engine.scope import Scope
@@ -34,12 +35,14 @@ def freeze(
     by: str | None = None,
     reason: str | None = None,
     asking: bool = False,
-) -> Flow[None]:
-    """Refuse new actions of the sessions from now on, and let their approvals lapse.
+) -> Flow[list[Action]]:
+    """Refuse new actions of the sessions from now on, let their approvals lapse, and drop what they hold.
 
     Args:
         failure: Why. The first one stands: what fails after it fails for the freeze.
         asking: A person is asked first: no other process may start the walk.
+    Returns:
+        What was held, and is dropped now.
     """
     for session_id in scope.session_ids:
         known: SessionRecord | None = yield Step(core.journal.session, (session_id,))
@@ -57,20 +60,25 @@ def freeze(
                     one, SessionStatus.ROLLING_BACK, **new
                 )
             )
-    yield from expire(core, scope)
+    held = yield from expire(core, scope)
+    return (yield from let_fall(core, held, scope))
 
 
-def expire(core: Core, scope: Scope) -> Flow[None]:
-    """Let every approval that is asked for or given, but not used, lapse."""
-    waiting: list[Action] = yield Step(
-        lambda: core.journal.actions(scope.session_ids, statuses=WAITING, payloads=False)
-    )
+def expire(core: Core, scope: Scope) -> Flow[list[Action]]:
+    """Let every approval that is asked for or given, but not used, lapse.
+
+    Returns:
+        What is held: it is left as it is.
+    """
+    waiting: list[Action] = yield Step(lambda: core.journal.actions(scope.session_ids, statuses=WAITING))
     for action in waiting:
-        to = Status.DROPPED if action.status is Status.HELD else Status.EXPIRED
+        if action.on_hold:
+            continue
         try:
-            yield Step(core.journal.move, (action, to))
+            yield Step(core.journal.move, (action, Status.EXPIRED))
         except LostRace:
             continue  # it started just before the freeze: the drain waits for it
+    return [action for action in waiting if action.on_hold]
 
 
 def drain(core: Core, scope: Scope) -> Flow[None]:

@@ -66,9 +66,9 @@ def _considered(core: Core, op: Operation, api: Any, call: Call) -> Flow[Conside
     account: str | None = yield Step(op.account, (api,))
     assessment = kept(core, op.args, assessment)
     action = draft(op, call, latest, assessment, account)
-    verdict = verdict_on(core, call, action, assessment)
-    if verdict.decision == "allow":
-        return None
+    verdict = verdict_on(core, call, op, action, assessment)
+    if verdict.decision in ("allow", "hold"):
+        return None  # the executor holds it, and answers the model
     if verdict.decision == "deny":
         return Considered((yield from refuse(core, action, call, verdict)), assessment)
     return Considered((yield from propose(core, action, call, verdict)), assessment, fresh=True)

@@ -11,6 +11,7 @@ from langchain_agentrein.engine.approvals import permitted
 from langchain_agentrein.engine.calls import UNFINISHED, draft, earlier_of, kept, standing_session, verdict_on
 from langchain_agentrein.engine.core import Call, Core, Performed, Verdict
 from langchain_agentrein.engine.effect import effect
+from langchain_agentrein.engine.holding import hold
 from langchain_agentrein.errors import ConfigError, LostRace
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.operation import Operation
@@ -26,6 +27,8 @@ def perform(core: Core, op: Operation, api: Any, call: Call) -> Flow[Performed]:
         JournalError: It could not be recorded; nothing ran.
         InDoubt: An earlier try may have had its effect, and nobody can tell.
         Exception: Whatever `do` raised; the record says whether the effect happened.
+    Returns:
+        What came of it; an action that is held was not done yet.
     """
     for attempt in range(RACES):
         opening = _Opening(core, op, api, call)
@@ -69,19 +72,21 @@ class _Opening:
         if waiting is None:
             session = yield from standing_session(core, self.call.session, known)
             self.call = replace(self.call, session=session)
-        yield Step(self._apart)
+        yield Step(keep_apart, (core, self.op, self.api))
         assessment = yield Step(self.op.assess, (api,))
         account: str | None = yield Step(self.op.account, (api,))
         assessment = kept(core, self.op.args, assessment)
         fresh = draft(self.op, self.call, earlier, assessment, account)
         action = waiting if waiting is not None else fresh
-        verdict = verdict_on(core, self.call, fresh, assessment)
+        verdict = verdict_on(core, self.call, self.op, fresh, assessment)
+        if verdict.decision == "hold" and waiting is None:
+            return Performed((yield from hold(core, fresh, self.call, verdict)), replayed=True)
         while True:
             op, action = yield from permitted(core, self.op, action, self.call, assessment, verdict)
             self._use(op)
             before: Json = yield Step(op.snapshot, (api,))
             if (
-                not self._loses(before)
+                not loses(core, op, before)
                 or action.reversal is Reversal.NONE
                 or action.status is Status.EXECUTING
             ):
@@ -89,41 +94,19 @@ class _Opening:
             # The snapshot holds a secret that cannot be kept: what looked reversible is not. Decide again.
             assessment = kept(core, before, assessment)
             fresh = fresh.with_(reversal=Reversal.NONE)
-            verdict = verdict_on(core, self.call, fresh, assessment)
+            verdict = verdict_on(core, self.call, op, fresh, assessment)
             action = yield from self._irreversible(action, fresh, verdict)
             op.release()
 
     def release(self) -> None:
         """Let go of what the snapshots opened."""
         for op in self._used:
-            try:
-                op.release()
-            except Exception as error:  # noqa: BLE001 - a failing clean-up must not look like a failing call
-                warnings.warn(
-                    f"{op.name} could not let go of what it held: {error}", ResourceWarning, stacklevel=2
-                )
+            let_go(op)
 
     def _use(self, op: Operation) -> None:
         if op is not self.op:
             self._used.append(op)
         self.op = op
-
-    def _apart(self) -> None:
-        """An operation that keeps a file locked while the journal writes must not keep the journal's."""
-        locks = self.op.locks(self.api)
-        if locks and (file := self.core.journal.store.file) in locks:
-            raise ConfigError(
-                f"{self.op.name} acts on {file}, where the journal lives: a SQLite file has one writer. "
-                "Keep the journal in a file of its own"
-            )
-
-    def _loses(self, before: Json) -> bool:
-        try:
-            return self.core.journal.vault.loses(before)
-        except TypeError as error:
-            raise ConfigError(
-                f"the snapshot of {self.op.name} cannot be journaled: {error}; return JSON"
-            ) from error
 
     def _irreversible(self, action: Action, fresh: Action, verdict: Verdict) -> Flow[Action]:
         """The action as one that nothing undoes; an approval that was given for the other is void."""
@@ -153,4 +136,38 @@ class _Opening:
         return started
 
 
-__all__ = ["perform"]
+def keep_apart(core: Core, op: Operation, api: Any) -> None:
+    """An operation that keeps a file locked while the journal writes must not keep the journal's.
+
+    Raises:
+        ConfigError: It would.
+    """
+    locks = op.locks(api)
+    if locks and (file := core.journal.store.file) in locks:
+        raise ConfigError(
+            f"{op.name} acts on {file}, where the journal lives: a SQLite file has one writer. "
+            "Keep the journal in a file of its own"
+        )
+
+
+def loses(core: Core, op: Operation, before: Json) -> bool:
+    """Whether a snapshot holds a secret that no key here can seal.
+
+    Raises:
+        ConfigError: It is no JSON.
+    """
+    try:
+        return core.journal.vault.loses(before)
+    except TypeError as error:
+        raise ConfigError(f"the snapshot of {op.name} cannot be journaled: {error}; return JSON") from error
+
+
+def let_go(op: Operation) -> None:
+    """Close what the operation's snapshot opened."""
+    try:
+        op.release()
+    except Exception as error:  # noqa: BLE001 - a failing clean-up must not look like a failing call
+        warnings.warn(f"{op.name} could not let go of what it held: {error}", ResourceWarning, stacklevel=2)
+
+
+__all__ = ["keep_apart", "let_go", "loses", "perform"]

@@ -9,6 +9,7 @@ from langchain_agentrein.action import Action, Json, Reversal, Status
 from langchain_agentrein.engine.compare import Comparison, compare
 from langchain_agentrein.engine.core import Core, sealed, unkept
 from langchain_agentrein.engine.foresee import Foresight
+from langchain_agentrein.engine.holding import falls
 from langchain_agentrein.engine.scope import Progress, Scope
 from langchain_agentrein.engine.undoing import UNSURE, needs_approval, said, unsure
 from langchain_agentrein.engine.walk import checked, stack, touched
@@ -27,10 +28,23 @@ def plan(core: Core, scope: Scope) -> Flow[RollbackPlan]:
         ConfigError: An action that was named is not there.
     """
     yield from checked(core, scope)
-    lines, ahead, progress = [], Foresight(), Progress()
+    held: list[Action] = yield Step(core.journal.on_hold, (scope.session_ids,))
+    lines = yield from _dropped(core, held, scope)
+    ahead, progress = Foresight(), Progress()
     for action in (yield from stack(core, scope)):
         lines.append((yield from _line(core, action, ahead, progress)))
     return RollbackPlan(scope.session_ids, tuple(lines))
+
+
+def _dropped(core: Core, held: list[Action], scope: Scope) -> Flow[list[PlanLine]]:
+    kept_up_to = None
+    if held and scope.to is not None:
+        kept_up_to = (yield Step(core.journal.get, (scope.to,))).created_at
+    return [
+        PlanLine(action, "drop", action.reversal, details=("it is held, and was never done",))
+        for action in reversed(held)
+        if falls(action, scope, kept_up_to)
+    ]
 
 
 def _line(core: Core, action: Action, ahead: Foresight, progress: Progress) -> Flow[PlanLine]:

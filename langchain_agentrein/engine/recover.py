@@ -8,6 +8,7 @@ from langchain_agentrein.action import Action, SessionRecord, SessionStatus, Sta
 from langchain_agentrein.engine.core import Core
 from langchain_agentrein.engine.lease import is_abandoned
 from langchain_agentrein.engine.reconcile import reconcile
+from langchain_agentrein.engine.releasing import release_due
 from langchain_agentrein.engine.scope import Scope
 from langchain_agentrein.engine.undoing import AWAITING_APPROVAL, UNSURE
 from langchain_agentrein.engine.walk import walk_back
@@ -16,7 +17,7 @@ from langchain_agentrein.report import ReportLine, RollbackReport
 
 
 def recover(core: Core, *, retries: int = 0, pause: float = 30.0) -> Flow[RollbackReport]:
-    """Settle actions whose worker is gone, and finish rollbacks that nobody walks any more.
+    """Settle actions whose worker is gone, finish rollbacks that nobody walks any more, do what was held and is due.
 
     A session that was merely running stays open: its thread can be resumed, or rolled back.
 
@@ -25,7 +26,7 @@ def recover(core: Core, *, retries: int = 0, pause: float = 30.0) -> Flow[Rollba
             a person. One that waits for an approval, or of which nobody knows whether it happened, is not.
         pause: Seconds before the first of these tries; doubled for each further one.
     Returns:
-        A line for every action that was settled or undone.
+        A line for every action that was settled, undone or due.
     """
     settled: list[Action] = []
     open_ends: list[Action] = yield Step(
@@ -53,6 +54,9 @@ def recover(core: Core, *, retries: int = 0, pause: float = 30.0) -> Flow[Rollba
             done = yield from walk_back(core, Scope.of(session), cause="its undo failed, and is tried again")
             sessions |= dict.fromkeys(done.session_ids)
             lines |= {line.action_id: line for line in done.lines}
+    for action in (yield from release_due(core)):
+        sessions |= {action.session_id: None}
+        lines[action.id] = ReportLine.of_released(action)
     return RollbackReport(tuple(sessions), tuple(lines.values()))
 
 

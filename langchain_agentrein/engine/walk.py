@@ -32,11 +32,13 @@ def checked(core: Core, scope: Scope) -> Flow[None]:
     wanted = {*([scope.to] if scope.to is not None else []), *(scope.only or ())}
     if not wanted:
         return
-    statuses = TO_UNDO | UNDONE | {Status.EXECUTING}
+    statuses = TO_UNDO | UNDONE | {Status.EXECUTING, Status.HELD}
     found: list[Action] = yield Step(
         lambda: core.journal.actions(scope.session_ids, statuses=statuses, payloads=False)
     )
-    for unknown in wanted - {action.id for action in found}:
+    # What is held has no place among the effects: it can be named, and nothing comes after it.
+    there = {action.id for action in found if action.status is not Status.HELD or action.id != scope.to}
+    for unknown in wanted - there:
         raise ConfigError(
             f"action {unknown} has no effect in {', '.join(scope.session_ids)} that could be undone"
         )
@@ -167,11 +169,11 @@ def walk_back(
     on_conflict: OnConflict | None = None,
 ) -> Flow[RollbackReport]:
     """Like `rollback`, for a scope that was checked: what it names may have turned out not to have happened."""
-    yield from freeze(core, scope, by=by, reason=reason)
+    dropped = yield from freeze(core, scope, by=by, reason=reason)
     yield from drain(core, scope)
     actions = yield from stack(core, scope)
     actions = yield from _approvals(core, actions, approved)
-    progress, lines = Progress(), []
+    progress, lines = Progress(), [ReportLine.of(action) for action in reversed(dropped)]
     for action in actions:
         lines.append((yield from step_back(core, action, progress, cause=cause, on_conflict=on_conflict)))
     yield from close(core, scope)
@@ -201,7 +203,7 @@ def _approvals(
 def report(core: Core, scope: Scope) -> Flow[RollbackReport]:
     """What became of the sessions' effects, from the journal alone."""
     found: Sequence[Action] = yield Step(
-        lambda: core.journal.actions(scope.session_ids, statuses=TO_UNDO | UNDONE)
+        lambda: core.journal.actions(scope.session_ids, statuses=TO_UNDO | UNDONE | {Status.DROPPED})
     )
     return RollbackReport(scope.session_ids, tuple(ReportLine.of(action) for action in reversed(found)))
 

@@ -59,6 +59,8 @@ def create_reversible_agent(
         middleware=[rein.middleware(**(middleware_options or {})), *middleware],
         **options,
     )
+    if not options.get("checkpointer"):
+        return agent  # there is nothing to be durable, and LangGraph would wait for a checkpoint that never comes
     # Under `async`, LangGraph's default, a kill can lose the message that made a call.
     return agent.with_config({"configurable": {CONFIG_KEY_DURABILITY: "sync"}})
 

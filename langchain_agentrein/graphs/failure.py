@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.types import Command
 
 from langchain_agentrein import engine
-from langchain_agentrein.action import UNDONE, SessionRecord, SessionStatus
+from langchain_agentrein.action import UNDONE, SessionRecord, SessionStatus, Status
 from langchain_agentrein.engine import Scope
 from langchain_agentrein.errors import JournalError, SessionFailed
 from langchain_agentrein.flow import Flow, Step
@@ -125,6 +125,8 @@ def kept(rein: AgentRein, session: Session, *, nested: bool) -> Flow[None]:
     live = yield from engine.open_session(rein.core, session.record)
     if not nested and (yield Step(rein.journal.session, (live.id,))) is not None:
         yield Step(rein.journal.set_session, (live.id, SessionStatus.KEPT))
+        held = yield from engine.expire(rein.core, Scope((live.id,)))
+        yield from engine.let_fall(rein.core, held, Scope((live.id,)))
 
 
 def failed(rein: AgentRein, session_id: str, failure: Failure, *, walked: bool) -> Flow[SessionFailed]:
@@ -184,11 +186,15 @@ def told(report: Mapping[str, Any] | None) -> str:
         return "Its effects were kept."
     if not report["lines"]:
         return "Nothing had to be undone."
-    undone = {name: count for name, count in report["counts"].items() if name in UNDONE}
-    left = {name: count for name, count in report["counts"].items() if name not in UNDONE}
+    counts = dict(report["counts"])
+    dropped = counts.pop(Status.DROPPED, 0)
+    undone = {name: count for name, count in counts.items() if name in UNDONE}
+    left = {name: count for name, count in counts.items() if name not in UNDONE}
     parts = []
     if undone:
         parts.append("What it had done was undone: " + _counted(undone) + ".")
+    if dropped:
+        parts.append(f"Held, and never done: {dropped} dropped.")
     if left:
         parts.append("Left for a person: " + _counted(left) + ".")
     return " ".join(parts)

@@ -337,7 +337,9 @@ class AgentReinMiddleware(AgentMiddleware[Any, Any, Any]):
             update = yield from self._stacked(state)
             if self._outer() is None:
                 live = yield from engine.open_session(self.rein.core, session.record)
-                yield from Session(self.rein, live)._complete()
+                # A run that died right after it had completed comes here again: what was due then still is.
+                for session_id in dict.fromkeys((session.id, live.id)):
+                    yield from engine.complete(self.rein.core, session_id)
             return update
         if not self.reraise and self._outer() is None:
             return None

@@ -27,9 +27,12 @@ def projected(journal: Journal, state: Mapping[str, Any]) -> Flow[dict[str, Any]
     new: list[tuple[int, str, str | None]] = yield Step(lambda: journal.effects(session_id, after=seen))
     messages = {message.id for message in state["messages"]} | {state.get(LAST_CHANNEL)}
     ours = [(seq, one) for seq, one, message_id in new if message_id is None or message_id in messages]
+    if any(seq == 0 for seq, _ in ours):  # what is held has no place yet, and is found again each time
+        stacked = set(state.get(STACK_CHANNEL) or ())
+        ours = [(seq, one) for seq, one in ours if seq or one not in stacked]
     if not ours:
         return {}
-    return {STACK_CHANNEL: [one for _, one in ours], SEEN_CHANNEL: {session_id: ours[-1][0]}}
+    return {STACK_CHANNEL: [one for _, one in ours], SEEN_CHANNEL: {session_id: max(seen, ours[-1][0])}}
 
 
 def last_turn(messages: Sequence[Any]) -> str | None:

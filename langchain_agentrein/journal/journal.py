@@ -111,7 +111,7 @@ class Journal(Sessions):
         try:
             with self.store.write() as connection:
                 head = self._lock(connection, session)
-                if not late and (executing or action.status is Status.PROPOSED):
+                if not late and action.status is not Status.DENIED:
                     refuse_closed(head)
                 if executing:
                     until = moment(at + round(hold * 1e6))
@@ -150,6 +150,7 @@ class Journal(Sessions):
         hold: float | None = None,
         detail: Mapping[str, Json] | None = None,
         columns: Mapping[str, Any] | None = None,
+        released: bool = False,
         **payload: Any,
     ) -> Action:
         """Take one step of the transition table, if the action still stands where `action` says it does.
@@ -159,13 +160,14 @@ class Journal(Sessions):
             hold: Seconds for which this worker holds it from now on; `None`: it is let go.
             detail: Facts for the entry, nothing personal.
             columns: Further columns to set: `digest`, `reversal`, `undo_until`.
+            released: It was held: a session that has completed is not closed to it.
             payload: Payload fields to set: `receipt=`, `error=`, `approval=`, ...
         Returns:
             The action as it is now.
         Raises:
             TransitionError: The table has no such step.
             LostRace: Somebody else moved or claimed it.
-            SessionFrozen: Its effect would begin, and the session takes no new actions.
+            SessionFrozen: Its effect would begin, or it would be released, and the session takes no new actions.
         """
         # A claim that another worker left behind is taken over without leaving the status.
         again = to is action.status is Status.COMPENSATING and hold is not None
@@ -186,8 +188,9 @@ class Journal(Sessions):
         with self.store.write() as connection:
             head = self._lock(connection, action.session_id)
             next_seq = head["next_seq"]
+            if to is Status.EXECUTING or (action.status is Status.HELD and to is Status.APPROVED):
+                refuse_closed(head, but_completed=released)
             if to is Status.EXECUTING:
-                refuse_closed(head)
                 values["seq"], next_seq = next_seq, next_seq + 1
             self._compare_and_set(connection, action, str(to), values)
             self._append(

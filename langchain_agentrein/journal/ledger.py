@@ -195,11 +195,14 @@ def _size(text: str, blobs: Mapping[str, bytes]) -> int:
     return len(text) + sum(map(len, blobs.values()))
 
 
-def refuse_closed(head: Mapping[str, Any]) -> None:
+def refuse_closed(head: Mapping[str, Any], *, but_completed: bool = False) -> None:
     """Let a session that is failing or closed take no new actions.
 
+    Args:
+        but_completed: One that ended well is not closed to this one.
     Raises:
         SessionFrozen: It is.
     """
-    if head["status"] not in (str(SessionStatus.OPEN), str(SessionStatus.SUPERSEDED)):
+    allowed = {SessionStatus.OPEN, SessionStatus.SUPERSEDED}
+    if head["status"] not in allowed | ({SessionStatus.COMPLETED} if but_completed else set()):
         raise SessionFrozen(f"session {head['id']} is {head['status']} and takes no new actions")

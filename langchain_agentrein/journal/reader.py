@@ -29,10 +29,11 @@ _LOOK = select(schema.sessions, _RECORDED.scalar_subquery().label("repeated")).w
     _S.id == bindparam("session")
 )
 _ACTION = select(schema.actions).where(_A.id == bindparam("action"))
-_EFFECTS = (
-    select(_A.seq, _A.id, _A.message_id)
-    .where(_A.session_id == bindparam("session"), _A.seq > bindparam("after"))
-    .order_by(_A.seq)
+_IN_SESSION = select(_A.seq, _A.id, _A.message_id).where(_A.session_id == bindparam("session"))
+# In halves, here and below, so that an index finds what is new without passing what is old.
+_EFFECTS = union_all(
+    _IN_SESSION.where(_A.seq > bindparam("after")),
+    _IN_SESSION.where(_A.seq.is_(None), _A.status == str(Status.HELD)),
 )
 _HAPPENED = (
     select(_A.id, _A.message_id)
@@ -42,7 +43,9 @@ _HAPPENED = (
         or_(
             and_(
                 _S.status.in_([str(SessionStatus.OPEN), str(SessionStatus.SUPERSEDED)]),
-                _A.status.in_([str(Status.EXECUTING), str(Status.EXECUTED), str(Status.IN_DOUBT)]),
+                _A.status.in_(
+                    [str(Status.EXECUTING), str(Status.EXECUTED), str(Status.IN_DOUBT), str(Status.HELD)]
+                ),
             ),
             and_(
                 _S.status == str(SessionStatus.ROLLING_BACK),
@@ -53,16 +56,17 @@ _HAPPENED = (
     )
 )
 _STANDS = select(_A.id, _A.message_id).where(
-    _A.status.in_([str(status) for status in (Status.EXECUTING, *sorted(TO_UNDO))]),
+    _A.status.in_([str(status) for status in (Status.HELD, Status.EXECUTING, *sorted(TO_UNDO))]),
     _A.message_id.is_not(None),
 )
-# Two halves, so that an index finds the present session's new effects without passing its old ones.
 _UNFINISHED = union_all(
     _HAPPENED.where(_A.session_id == bindparam("session"), _A.seq > bindparam("after")),
+    _HAPPENED.where(_A.session_id == bindparam("session"), _A.seq.is_(None)),
     _HAPPENED.where(_S.id != bindparam("session")),
 )
 _OF_THIS_TURN = union_all(
     _STANDS.where(_A.session_id == bindparam("session"), _A.seq > bindparam("after")),
+    _STANDS.where(_A.session_id == bindparam("session"), _A.seq.is_(None)),
     _STANDS.join(schema.sessions, _S.id == _A.session_id).where(
         _S.thread_id == bindparam("thread"), _S.parent_id == bindparam("session")
     ),
@@ -144,10 +148,12 @@ class Reader:
             return self._actions(connection, connection.execute(query.order_by(_A.seq.desc()).limit(1)).all())
 
     def effects(self, session_id: str, *, after: int) -> list[tuple[int, str, str | None]]:
-        """`(seq, id, message id)` of a session's effects after `after`, in order."""
+        """`(seq, id, message id)` of a session's effects after `after`, in order; what is held comes first, as 0."""
         wanted = {"session": session_id, "after": after}
         with self.store.glance() as connection:
-            return [(row.seq, row.id, row.message_id) for row in connection.execute(_EFFECTS, wanted)]
+            return sorted(
+                (row.seq or 0, row.id, row.message_id) for row in connection.execute(_EFFECTS, wanted)
+            )
 
     def strays(
         self,
@@ -159,7 +165,7 @@ class Reader:
         after: int,
         ended: bool = False,
     ) -> list[Action]:
-        """Effects of a thread's unfinished sessions that neither `known` ids nor `messages` account for.
+        """Effects of a thread's unfinished sessions, and what is held, that neither `known` ids nor `messages` know.
 
         Args:
             session_id: The present session, whose effects up to `after` are known to be accounted for.
@@ -223,6 +229,16 @@ class Reader:
         with self.store.read() as connection:
             rows = connection.execute(query.order_by(_E.session_id, _E.n)).all()
         return _by_time([to_entry(row._mapping) for row in rows], lambda e: e.session_id, lambda e: e.at)
+
+    def on_hold(self, session_ids: Collection[str] | None = None) -> list[Action]:
+        """What is held and did not run yet, in the order of the calls; without sessions, of all."""
+        query = select(schema.actions).where(_A.status.in_([str(Status.HELD), str(Status.APPROVED)]))
+        if session_ids is not None:
+            query = query.where(_A.session_id.in_(list(session_ids)))
+        with self.store.read() as connection:
+            rows = connection.execute(query.order_by(_A.created_at, _A.id)).all()
+            found = self._actions(connection, rows)
+        return [action for action in found if action.on_hold]
 
     def unsettled(self, *, statuses: Collection[Status]) -> list[Action]:
         """Actions of every session in `statuses`, without payloads."""

@@ -120,6 +120,8 @@ def payload_of(**values: Any) -> dict[str, Json]:
     for name, value in values.items():
         if isinstance(value, Approval):
             value = {**asdict(value), "at": stamp(value.at), "expires_at": stamp(value.expires_at)}
+            if value["release_after"] is None:
+                del value["release_after"]  # what is not held is written as ever
         elif isinstance(value, Intent | Undo):
             value = asdict(value)
         written[name] = value

@@ -16,9 +16,10 @@ _VERBS = {
     Status.COMPENSATING: "is being undone because",
     Status.CONFLICT: "was left alone, since somebody changed it meanwhile; its undo was due because",
     Status.STUCK: "could not be undone yet; its undo is due because",
+    Status.DROPPED: "had been held and was never done: it was dropped because",
 }
 UNDO_TRIED = frozenset(_VERBS)
-"""The statuses of actions that a rollback has come to."""
+"""The statuses of actions that a rollback has come to, or a person who dropped what was held."""
 
 
 def called(action: ActionNode) -> str:
@@ -65,9 +66,17 @@ def called_back(by: str, reason: str) -> str:
     return f"{who}: '{line(reason, 300)}'" if reason else who
 
 
+def let_go(action: ActionNode) -> str:
+    """Who dropped what was held, as a clause; empty if no person did."""
+    said = action.approval
+    if action.status is not Status.DROPPED or said is None or said.decision != "drop":
+        return ""
+    return f"{said.by or 'somebody'} said so" + (f": '{line(said.reason, 300)}'" if said.reason else "")
+
+
 def short(action: ActionNode, why: str) -> str:
     """What became of `action`, and why, in as few words as do; `why` is a clause."""
-    undone = action.status in (Status.RESTORED, Status.COMPENSATED)
+    undone = action.status in (Status.RESTORED, Status.COMPENSATED, Status.DROPPED)
     return f"{action.status if undone else 'to be undone'} because {line(why, 200)}"
 
 
@@ -87,7 +96,8 @@ def sentence(action: ActionNode, why: str, *, itself: bool = False) -> str:
     text = f"{called(action)} {verb} {why.rstrip('.')}"
     if action.intent.text:
         strayed = f", having{_strayed(action)}," if action.drifted and not itself else ""
-        text += f"; the agent did it{strayed} because: '{line(action.intent.text).rstrip('.')}'"
+        did = "wanted" if action.status is Status.DROPPED else "did"
+        text += f"; the agent {did} it{strayed} because: '{line(action.intent.text).rstrip('.')}'"
     return text + "."
 
 

@@ -120,6 +120,8 @@ def action_text(node: ActionNode) -> Text:
 def _about(node: ActionNode) -> Iterator[tuple[str, str, str]]:
     if node.intent.text:
         yield "why:", line(node.intent.text, 200), "italic"
+    if node.held:
+        yield "held:", node.held, "yellow"
     if node.because:
         yield "-->", node.because, MARKS[node.status][1]
     if node.drifted:

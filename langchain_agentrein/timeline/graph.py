@@ -58,7 +58,7 @@ class _SessionGraph:
         pauses = list(Pauses(session, actions, views, chain, shown).find())
         places = {action_id: self._place(view) for action_id, view in views.items()}
         triggers = [(place, node) for place, node in happened if node.event in events.TRIGGERS]
-        blamed = {action_id: self._trigger(action_id, triggers) for action_id in views}
+        blamed = {view.id: self._trigger(view, triggers) for view in views.values()}
         order = {action_id: rank for rank, action_id in enumerate(sorted(views, key=places.__getitem__))}
 
         placed: list[tuple[tuple[int, float, int, str], Node]] = []
@@ -77,8 +77,11 @@ class _SessionGraph:
         started = self._chain.started(view.id)
         return (started.n if started else self._chain.place(view.at)), _seconds(view)
 
-    def _trigger(self, action_id: str, triggers: Sequence[tuple[int, SessionNode]]) -> SessionNode | None:
-        began = step_to(self._chain.of.get(action_id, []), Status.COMPENSATING)
+    def _trigger(self, view: ActionNode, triggers: Sequence[tuple[int, SessionNode]]) -> SessionNode | None:
+        if causes.let_go(view):
+            return None
+        entries = self._chain.of.get(view.id, [])
+        began = step_to(entries, Status.COMPENSATING) or step_to(entries, Status.DROPPED)
         before = [node for place, node in triggers if began is None or place < began.n]
         if began is None:  # without entries, what failed comes before who called it back
             before.sort(key=lambda node: node.event == "failed")
@@ -86,6 +89,8 @@ class _SessionGraph:
 
     def _cause(self, view: ActionNode, trigger: SessionNode | None, order: dict[str, int]) -> tuple[str, str]:
         """Why it was undone: in one sentence, and in as few words as do."""
+        if why := causes.let_go(view):
+            return causes.sentence(view, why), causes.short(view, why)
         if trigger is None:
             why = line(view.undo.cause or "a rollback was asked for", 300)
             return causes.sentence(view, why), causes.short(view, why)
@@ -226,6 +231,7 @@ def _shown_approval(approval: Approval | None, shown: Shown) -> Approval | None:
         shown.text(approval.reason, 1000) or None,
         None,
         approval.expires_at,
+        approval.release_after,
     )
 
 

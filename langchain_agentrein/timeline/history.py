@@ -17,6 +17,8 @@ _NOTES = {
     "paused": "its tool paused to ask",
     "resumed": "its tool went on",
     "in doubt": "nobody could tell whether it happened",
+    "left to a person": "a newer message came: only a person releases it",
+    "not released": "it could not be released, and stays held",
 }
 _STEPS = {
     Status.PROPOSED: "proposed; waits for approval",
@@ -24,7 +26,7 @@ _STEPS = {
     Status.DENIED: "denied by a rule",
     Status.REJECTED: "rejected",
     Status.EXPIRED: "nobody decided in time",
-    Status.HELD: "held until the session completes",
+    Status.HELD: "held, not done",
     Status.DROPPED: "let go, never run",
     Status.EXECUTING: "started",
     Status.EXECUTED: "done",
@@ -141,7 +143,7 @@ def _told(entry: Entry) -> str:
         return f"a probe found: {'it happened' if to is Status.EXECUTED else 'it did not happen'}"
     if facts.get("settled"):
         return f"settled{by}: {'it happened' if to is Status.EXECUTED else 'it did not happen'}"
-    text = _STEPS[to] + by
+    text = ("released" if facts.get("released") else _STEPS[to]) + by
     if to is Status.COMPENSATING and facts.get("attempt"):
         again = "again " if facts.get("resumed") else ""
         text = f"its undo began {again}(attempt {facts['attempt']})"

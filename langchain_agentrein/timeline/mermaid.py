@@ -46,6 +46,7 @@ _STATUS = {
     Status.STUCK: "person",
     Status.IN_DOUBT: "person",
     Status.PROPOSED: "person",
+    Status.HELD: "person",
 }
 
 
@@ -135,7 +136,8 @@ def _shape(node: Node) -> str:
 def _said(node: ActionNode) -> str:
     residue = f", stays: {node.undo.residue[0]}" if node.undo.residue else ""
     failed = f": {node.error}" if node.error and node.status is Status.FAILED else ""
-    return f"{str(node.status).replace('_', ' ')}{failed}{residue}"
+    held = f" {node.held}" if node.held else ""
+    return f"{str(node.status).replace('_', ' ')}{held}{failed}{residue}"
 
 
 def _answers(node: InterruptNode) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from langchain_agentrein.action import Approval, Intent, Json, Reversal, Risk, Status, Undo
+from langchain_agentrein.engine.holding import spoken
 from langchain_agentrein.timeline.shown import iso
 
 DRIFTED = 0.5
@@ -72,6 +73,16 @@ class ActionNode:
         """Whether it strays from the session's goal."""
         return self.intent.drift is not None and self.intent.drift >= DRIFTED
 
+    @property
+    def held(self) -> str:
+        """Until when it is held; empty if it is not."""
+        if self.status is not Status.HELD:
+            return ""
+        after = self.approval.release_after if self.approval is not None else None
+        if after is None:
+            return "until a person releases it"
+        return "until its session completes" + (f", and {spoken(after)} longer" if after else "")
+
     def to_dict(self) -> dict[str, Json]:
         """As JSON."""
         return {
@@ -94,6 +105,7 @@ class ActionNode:
             "undo": _undo(self.undo),
             "error": self.error,
             "unsettled": self.unsettled,
+            **({"held": self.held} if self.held else {}),
             "finished_at": iso(self.finished_at),
             "undone_at": iso(self.undone_at),
             "undo_until": iso(self.undo_until),
@@ -224,7 +236,7 @@ def approval_dict(approval: Approval | None) -> Json:
         "at": iso(approval.at),
         "reason": approval.reason,
         "expires_at": iso(approval.expires_at),
-    }
+    } | ({"release_after": approval.release_after} if approval.release_after is not None else {})
 
 
 def _intent(intent: Intent) -> dict[str, Any]:

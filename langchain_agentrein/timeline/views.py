@@ -24,6 +24,7 @@ VERDICTS = {
     "cannot": "red",
     "irreversible": "red",
     "already undone": "bright_black",
+    "drop": "bright_black",
 }
 
 
@@ -154,6 +155,7 @@ def action_facts(node: ActionNode) -> Iterator[tuple[str, str]]:
         ("approval", _verdict(approval.decision, approval.by, stamp(approval.at)) if approval else None),
         ("reason", approval.reason if approval else None),
         ("expires", stamp(approval.expires_at) if approval else None),
+        ("held", node.held),
         ("error", node.error),
         ("still open", node.unsettled),
         ("undo", words(undo.outcome) if undo.outcome else None),

@@ -37,9 +37,13 @@ SCENARIOS: dict[str, Turns] = {
     "together": ((("book", "a"), ("book", "e"), ("note", "c")), (("charge", "d"),)),
     "refused": ((("book", "a"),), (("book", "z"),), (("note", "c"),)),
     "asked": ((("book", "a"),), (("mail", "c"),), (("charge", "d"),)),
+    "held": ((("book", "h"), ("note", "k")), (("book", "a"),)),
+    "dropped": ((("book", "h"), ("book", "a")), (("charge", "d"),)),
 }
 """What the model calls, turn by turn. `edit` changes what was there before, and is asked about."""
 GATED, DENIED = "b", "z"
+HELD = frozenset("hk")
+"""Things that are acted on when the session completes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ def opened(spec: Spec) -> AgentRein:
         rules=[
             ApprovalRule("lab.*book", "ask", when=lambda action: action.args["thing"] == GATED),
             ApprovalRule("lab.*book", "deny", when=lambda action: action.args["thing"] == DENIED),
+            ApprovalRule("lab.*", "hold", when=lambda action: action.args["thing"] in HELD),
             ApprovalRule("lab.*", "allow"),
         ],
         clients={"lab": client},

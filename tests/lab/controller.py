@@ -13,7 +13,7 @@ from typing import Any
 from langchain_agentrein import AgentRein, Status
 from langchain_agentrein.action import TO_UNDO, SessionStatus
 from langchain_agentrein.errors import AgentReinError
-from tests.lab.child import DENIED, SCENARIOS, Spec, opened
+from tests.lab.child import DENIED, HELD, SCENARIOS, Spec, opened
 from tests.lab.enumerate import in_gap
 from tests.lab.judge import BEFORE, Case, Verdict, judge
 from tests.lab.world import FAULTS, World
@@ -72,6 +72,19 @@ STORIES = {
     "attended": Story("back", (("run", "request:POST notes:after#2"), ("resume", "")), "sync"),
     "unmarked": Story(
         "back", (("run", "commit:journal/sessions.py:set_session:after#1"), ("resume", "")), "sync"
+    ),
+    "held": Story("held"),
+    "dropped": Story("dropped"),
+    "overdue": Story(
+        "held",
+        (
+            ("run", "commit:journal/sessions.py:set_session:after#1"),
+            ("recover", ""),
+            ("rollback", ""),
+        ),
+    ),
+    "promised": Story(
+        "held", (("run", "commit:journal/sessions.py:set_session:after#1"), ("resume", "")), "sync"
     ),
     "orphaned": Story("forward", (("run", PUT), ("resume", "")), "exit"),
 }
@@ -217,6 +230,7 @@ class _Playing:
                     self.case,
                     ended,
                     wanted,
+                    HELD,
                     gap=self.trial.harm == "stop" and in_gap(self.trial.point),
                     late=self.trial.harm == "stop" and self.story.scenario == "together",
                     lossy=self.spec.durability == "exit",

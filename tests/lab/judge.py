@@ -34,6 +34,7 @@ class Case:
     Attributes:
         ended: `done`: the agent said so; `failed`: it failed, and was walked back; `back`: it was rolled back.
         wanted: What the model called, `(tool, thing)`, that has an effect.
+        held: Things that are acted on when the session completes: at most once, and told where it was not.
         gap: A worker slept beyond its lease between its record, or its fence, and its request: it may come late, and
             nobody but the service can refuse it.
         late: A sibling of the call that was stopped may have been in that gap: its effect may be recorded as a further
@@ -45,6 +46,7 @@ class Case:
     name: str
     ended: str
     wanted: tuple[tuple[str, str], ...]
+    held: frozenset[str] = frozenset()
     gap: bool = False
     late: bool = False
     lossy: bool = False
@@ -159,12 +161,11 @@ def _ended(
     if SessionStatus.ROLLING_BACK in sessions:
         yield "P8: a session is still being rolled back after recover"
     if case.ended == "done":
-        have = Counter(event.thing for event in live)
-        replayed = case.lossy and sessions.count(SessionStatus.COMPLETED) > 1
-        for _, thing in case.wanted:
-            if have[thing] != 1 and not case.gap and not (replayed and have[thing] > 1):
-                yield f"P2: the run is done, and {thing} was done {have[thing]} times"
+        yield from _done(case, live, actions, sessions)
         return
+    for action in actions:
+        if action.on_hold:
+            yield f"P8: it failed or was rolled back, and {action.args} is still held"
     waits = [
         action for action in actions if action.status in (Status.STUCK, Status.CONFLICT, Status.IN_DOUBT)
     ]
@@ -175,12 +176,26 @@ def _ended(
         if event.key not in waiting and not any(_below(known.get(event.key), top) for top in waits):
             yield f"P4: {event.thing} was rolled back, and is still there, and nobody is told"
     if not waiting:
-        kept = {name: value for name, value in things.items() if name in ("a", "b", "e")}
+        kept = {name: value for name, value in things.items() if name in ("a", "b", "e", "h")}
         if kept != BEFORE:
             yield f"P6: rolled back, and the world is {kept}, not {BEFORE}"
     hopeless = {a.id for a in actions if a.reversal is Reversal.NONE}
     if waiting - hopeless and SessionStatus.STUCK not in sessions:
         yield f"P7: something waits for a person, and no session is stuck: {sessions}"
+
+
+def _done(
+    case: Case, live: Sequence[Event], actions: Sequence[Action], sessions: Sequence[SessionStatus]
+) -> Iterator[str]:
+    """P2: what was called is there, once; what was held, at most once, and told where it is not."""
+    have = Counter(event.thing for event in live)
+    replayed = case.lossy and sessions.count(SessionStatus.COMPLETED) > 1
+    told = {action.args["thing"] for action in actions if action.status in (Status.FAILED, Status.IN_DOUBT)}
+    for _, thing in case.wanted:
+        if thing in case.held & told and have[thing] == 0:
+            continue
+        if have[thing] != 1 and not case.gap and not (replayed and have[thing] > 1):
+            yield f"P2: the run is done, and {thing} was done {have[thing]} times"
 
 
 def _below(action: Action | None, top: Action) -> bool:

@@ -163,6 +163,12 @@ class Gated(Put):
     name = "ground.gated"
 
 
+class Held(Put):
+    """Like `Put`, and done when the session completes."""
+
+    name = "ground.held"
+
+
 class Confirm(Put):
     """Like `Put`, but it interrupts its own run to ask."""
 

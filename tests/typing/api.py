@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, assert_type
 
 from langchain.agents import create_agent
@@ -63,13 +64,21 @@ class Retitle(Operation):
         return Unknown("it cannot be told")
 
 
-with AgentRein("sqlite:///x.db", rules=[ApprovalRule("book", "ask", above=Risk.LOW)]) as rein:
+RULES = [
+    ApprovalRule("book", "ask", above=Risk.LOW),
+    ApprovalRule("mail", "hold", release_after=timedelta(minutes=5)),
+    ApprovalRule("note", "hold", release_after=1.5),
+]
+with AgentRein("sqlite:///x.db", rules=RULES) as rein:
     assert_type(rein, AgentRein)
     assert_type(rein.tools(book, FilesToolkit("."), SQLToolkit("sqlite:///y.db")), list[BaseTool])
     assert_type(rein.middleware(), AgentReinMiddleware)
     assert_type(rein.plan(thread="1"), RollbackPlan)
     assert_type(rein.rollback(thread="1", by="ana"), RollbackReport)
     assert_type(rein.recover(), RollbackReport)
+    assert_type(rein.held(thread="1"), list[Action])
+    assert_type(rein.release("act_1", by="ana"), Action)
+    assert_type(rein.drop("act_1", by="ana", reason="wrong"), Action)
     assert_type(rein.timeline(session="1"), Timeline)
     agent = create_agent("openai:x", rein.tools(book), middleware=[rein.middleware()])
     with rein.session(intent="book") as session:
@@ -81,5 +90,8 @@ async def asynchronous(rein: AgentRein) -> None:
     """The twins."""
     assert_type(await rein.arollback(thread="1"), RollbackReport)
     assert_type(await rein.aplan(session="1"), RollbackPlan)
+    assert_type(await rein.aheld(), list[Action])
+    assert_type(await rein.arelease("act_1", by="ana"), Action)
+    assert_type(await rein.adrop("act_1", by="ana"), Action)
     async with rein.session(intent="book") as session:
         await session.arollback(by="ana")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -116,7 +118,18 @@ def test_a_verdict_says_why() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [{"pattern": ""}, {"pattern": "a", "decision": "maybe"}, {"pattern": "a", "decision": "hold"}]
+    "rule",
+    [
+        {"pattern": ""},
+        {"pattern": "a", "decision": "maybe"},
+        {"pattern": "a", "decision": "ask", "release_after": 60},
+        {"pattern": "a", "decision": "hold", "release_after": -1},
+        {"pattern": "a", "decision": "hold", "release_after": timedelta(days=-1)},
+        {"pattern": "a", "decision": "hold", "release_after": float("nan")},
+        {"pattern": "a", "decision": "hold", "release_after": timedelta.max},
+        {"pattern": "a", "decision": "hold", "release_after": "tomorrow"},
+    ],
+    ids=str,
 )
 def test_a_rule_that_is_none(rule: dict[str, Any]) -> None:
     with pytest.raises(RuleError):
@@ -142,6 +155,21 @@ def test_rules_that_match_nothing() -> None:
         Policy([ApprovalRule("github.nothing.like.it", "ask")]).check(KNOWN)
     with pytest.warns(UserWarning, match="matches none of the tools"):
         Policy([ApprovalRule("stripe.charges.create", "ask")]).check(KNOWN)
+
+
+@pytest.mark.parametrize("delay", [90, 90.0, timedelta(minutes=1, seconds=30)])
+def test_a_rule_that_holds(delay: Any) -> None:
+    verdict = Policy([ApprovalRule("a.b", "hold", release_after=delay)]).decide(drafted("a.b"), REVERSIBLE)
+    assert (verdict.decision, verdict.release_after) == ("hold", 90.0)
+
+
+def test_only_an_exact_name_lets_go_unasked_of_what_nothing_undoes() -> None:
+    hopeless = replace(REVERSIBLE, reversal=Reversal.NONE)
+    family, exact = ApprovalRule("a.*", "hold"), ApprovalRule("a.b", "hold")
+    assert Policy([family]).decide(drafted("a.b"), REVERSIBLE).release_after == 0
+    assert Policy([exact]).decide(drafted("a.b"), hopeless).release_after == 0
+    waits = Policy([family]).decide(drafted("a.b"), hopeless)
+    assert (waits.decision, waits.release_after) == ("hold", None)
 
 
 def test_whether_it_may_ask() -> None:

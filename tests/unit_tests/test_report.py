@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from langchain_agentrein import Reversal, RollbackPlan, RollbackReport, Status
-from langchain_agentrein.action import Action, Undo
+from langchain_agentrein.action import REFUSED, Action, Undo
 from langchain_agentrein.report import PlanLine, ReportLine
 
 
@@ -28,10 +28,12 @@ def test_a_report_counts_and_says_what_is_left() -> None:
 
 
 def test_every_outcome_but_the_settled_ones_is_left_for_a_person() -> None:
-    settled = {Status.RESTORED, Status.COMPENSATED, Status.IRREVERSIBLE, Status.FAILED}
+    settled = {Status.RESTORED, Status.COMPENSATED, Status.IRREVERSIBLE, Status.FAILED} | REFUSED
     for status in Status:
         report = RollbackReport(("ses",), (ReportLine.of(action(1, status)),))
         assert report.complete is (status in settled)
+        released = RollbackReport(("ses",), (ReportLine.of_released(action(1, status)),))
+        assert released.complete is (status in settled | {Status.EXECUTED})
 
 
 def test_a_report_reads_well() -> None:

@@ -24,6 +24,7 @@ from tests.support.ground import (
     Gated,
     Ground,
     GroundOperation,
+    Held,
     Pay,
     Put,
     Send,
@@ -48,11 +49,11 @@ def _plain(cls: type[GroundOperation]) -> st.SearchStrategy[GroundOperation]:
 
 
 OPERATIONS = st.one_of(
-    *map(_fielded, (Put, Whole, Gated)),
+    *map(_fielded, (Put, Whole, Gated, Held)),
     *map(_plain, (Create, Delete, Send, Pay, Burn)),
     st.builds(lambda thing, child: Attach(thing=thing, child=child), THINGS, st.sampled_from("mn")),
 )
-RULES = [ApprovalRule("ground.gated", "ask")]
+RULES = [ApprovalRule("ground.gated", "ask"), ApprovalRule("ground.held", "hold")]
 
 
 class Driven:
@@ -180,7 +181,7 @@ def check(workers: Workers, retried: set[str]) -> None:
         about = f"{action.operation} {action.args} ({action.status}, {did[action.id]} done, {undid[action.id]} undone)"
         assert did[action.id] <= 1, f"done twice: {about}"
         # What is restored field by field may be finished later, once the rest is nobody's any more.
-        partly = action.operation in ("ground.put", "ground.gated")
+        partly = action.operation in ("ground.put", "ground.gated", "ground.held")
         assert undid[action.id] <= 1 or partly or action.id in retried, f"undone twice: {about}"
         assert bool(undid[action.id]) <= did[action.id], f"undone, and never done: {about}"
         if did[action.id]:
@@ -213,6 +214,7 @@ OUTCOMES = {
     "cannot": {"stuck"},
     "waits": {"waiting"},
     "ask": {"stuck"},
+    "drop": {"dropped", "expired"},
 }
 
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from langchain_agentrein import Action, Status
 from langchain_agentrein.action import REFUSED, WAITING, SessionRecord
-from langchain_agentrein.engine import Call
+from langchain_agentrein.engine import Call, complete
 from langchain_agentrein.errors import AgentReinError, ConfigError
 from langchain_agentrein.flow import Flow
 from langchain_agentrein.operation import Operation
@@ -234,11 +234,43 @@ class Sessions(RuleBasedStateMachine):
         driven.to_the_end()
         assert driven.error is None, driven.error
 
-    @rule(worker=WORKERS)
-    def complete(self, worker: int) -> None:
+    @rule(worker=WORKERS, forward=FORWARD)
+    def complete(self, worker: int, forward: list[str]) -> None:
+        self.ground.forward = list(forward)
+        for flow in self._completing(worker):
+            driven = Driven(flow)
+            driven.to_the_end()
+            assert driven.error is None, driven.error
+        self.ground.forward = []
+
+    @rule(worker=WORKERS, steps=STEPS, how=HOW)
+    def complete_cut_short(self, worker: int, steps: int, how: str) -> None:
+        for flow in self._completing(worker):
+            self._expected(self.workers.cut_short(worker, flow, steps, how))
+
+    @rule(turns=TURNS, back=st.booleans())
+    def complete_in_turns(self, turns: list[int], back: bool) -> None:
+        if not (first := self._completing(0)):
+            return
+        flows = [Driven(first[0]), Driven(self._back(1) if back else self._completing(1)[0])]
+        in_turns(flows, turns)
+        assert [driven.error for driven in flows] == [None, None]
+
+    def _completing(self, worker: int) -> list[Flow[Any]]:
         rein = self.workers.alive[worker]
-        for session in rein.sessions(thread=THREAD):
-            rein.journal.set_session(session.id, "completed", expect=["open"])
+        return [complete(rein.core, session.id) for session in rein.sessions(thread=THREAD)]
+
+    @rule(worker=WORKERS, data=st.data(), goes=st.booleans(), forward=FORWARD)
+    def release(self, worker: int, data: st.DataObject, goes: bool, forward: list[str]) -> None:
+        rein = self.workers.alive[worker]
+        if not (held := rein.held()):
+            return
+        one = data.draw(st.sampled_from(held))
+        self.ground.forward = list(forward)
+        driven = Driven(rein._release(one.id, by="ana") if goes else rein._drop(one.id, by="ana"))
+        driven.to_the_end()
+        self.ground.forward = []
+        self._expected(driven)
 
     # -- what must hold ------------------------------------------------------------------------
 
@@ -253,6 +285,10 @@ class Sessions(RuleBasedStateMachine):
         rein, self.ground.blind = self.workers.alive[0], False
         Driven(rein._recover()).to_the_end()
         self._retrying()
+        for action in self._with(
+            Status.STUCK
+        ):  # a worker died while it undid this: somebody looks, and says so
+            rein.approve(action.id, by="ana")
         plan = rein.plan(thread=THREAD, all_sessions=True)
         driven = Driven(self._back(0, approve=plan))
         report = driven.to_the_end()

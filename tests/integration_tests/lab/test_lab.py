@@ -79,6 +79,20 @@ def test_killed_in_other_settings(lab: Lab, setting: Setting) -> None:
             judged(lab, Trial(story, setting, life, point, "kill", ending))
 
 
+@pytest.mark.parametrize("setting", [Setting(), Setting("postgres", "async", "sync")], ids=str)
+def test_killed_around_a_release(lab: Lab, setting: Setting) -> None:
+    """What was held has one effect at most; and where it had none, its record says so."""
+    around = [
+        (life, point)
+        for life, point in lab.count("held", setting)
+        if "engine/releasing.py" in point
+        or "journal/journal.py:move" in point
+        or point.startswith("request:P")
+    ]
+    for n, (life, point) in enumerate(random.Random(f"release {setting}").sample(around, 3)):
+        judged(lab, Trial("held", setting, life, point, "kill", ("resume", "recover")[n % 2]))
+
+
 @pytest.mark.parametrize("fault", ["swallow", "refuse", "break", "delay"])
 def test_the_world_answers_badly(lab: Lab, fault: str) -> None:
     for story, life, nth in (("back", 1, "1"), ("back", 1, "3")):

@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from langchain_agentrein import Status
+from langchain_agentrein import ApprovalRule, Status
 from langchain_agentrein.action import SessionStatus
+from langchain_agentrein.engine import complete
 from langchain_agentrein.errors import AgentReinError
+from langchain_agentrein.flow import run
 from tests.support.driving import SESSION, Elsewhere, do, opened
 from tests.support.world import Create, Put, World
 
@@ -141,3 +143,24 @@ def test_watchers_finish_what_dies_and_name_what_they_give_up(
         assert ended == [0, 0]
         assert rein.sessions()[0].status is SessionStatus.ROLLED_BACK
     assert world.count("undo", "a") == 1
+
+
+def test_a_watcher_does_what_is_due_once_and_names_what_it_cannot(
+    postgres_database: str, world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "watched.py").write_text(WATCHED.format(path=str(world.path)))
+    rules = [ApprovalRule("world.*", "hold", release_after=0.3)]
+    with opened(postgres_database, world, rules=rules) as rein:
+        due = do(rein, Create(thing="a"), world)
+        foreign = do(rein, Create(thing="b"), World(world.path, account="other"))
+        run(complete(rein.core, SESSION))
+        watcher = watching(postgres_database, tmp_path, "--every", "0.1")
+        try:
+            assert foreign.id in heard(watcher, "left to a person")
+            while rein.action(due.id).status is not Status.EXECUTED:
+                time.sleep(0.02)
+        finally:
+            watcher.terminate()
+            watcher.communicate(timeout=30)
+        assert rein.action(foreign.id).status is Status.HELD
+    assert world.events("do") == [("do", "a")]

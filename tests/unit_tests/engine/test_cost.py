@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from langchain_agentrein import AgentRein, operation
+from langchain_agentrein import AgentRein, registry
 from tests.support.driving import SESSION, do, opened
 from tests.support.world import Put, World
 
@@ -66,8 +66,8 @@ def test_what_is_imported_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> 
     def never(**_: Any) -> Any:
         raise AssertionError("every installed package's metadata was read")
 
-    monkeypatch.setattr(operation, "entry_points", never)
-    assert operation.REGISTRY.get(Put.name, Put.version, Put.source()) is Put
+    monkeypatch.setattr(registry, "entry_points", never)
+    assert registry.REGISTRY.get(Put.name, Put.version, Put.source()) is Put
 
 
 def test_sqlalchemy_comes_with_the_first_journal_only() -> None:

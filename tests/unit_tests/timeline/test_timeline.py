@@ -113,7 +113,7 @@ def test_expired_held_and_dropped() -> None:
     timeline = story.timeline()
     assert [answer.decision for answer in pause(timeline, "act_1:approval").answers] == ["expired"]
     assert [moment.text for moment in action(timeline, "act_2").history] == [
-        "held until the session completes",
+        "held, not done",
         "let go, never run",
     ]
 
