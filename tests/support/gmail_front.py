@@ -7,6 +7,7 @@ trash.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import itertools
@@ -15,6 +16,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -30,11 +32,12 @@ class Settings:
     """What the emulator does not serve: one mailbox's settings."""
 
     def __init__(self, email: str) -> None:
-        self.email = email
+        self.owner = email
         self.reset()
 
     def reset(self) -> None:
         """As in a new mailbox."""
+        self.email = self.owner
         self.single: dict[str, Any] = {
             "vacation": {"enableAutoReply": False},
             "autoForwarding": {"enabled": False},
@@ -104,7 +107,8 @@ class Front(ThreadingHTTPServer):
 
     Attributes:
         problems: What was wrong with the requests so far.
-        message_ids: Whether a mail that is sent keeps the Message-ID that it was given; Gmail may give it another.
+        marks: Whether a mail that is sent keeps the Message-ID that it was given; Gmail may give it another.
+        headers: Whether every header of a message is shown, as Gmail shows them; the emulator knows a few by name.
     """
 
     daemon_threads = True
@@ -114,7 +118,7 @@ class Front(ThreadingHTTPServer):
         self.emulator, self.settings = urlsplit(emulator).netloc, Settings(email)
         self.url = f"http://localhost:{self.server_address[1]}"
         self.problems: list[str] = []
-        self.message_ids = True
+        self.marks, self.headers = True, False
         self.turn = itertools.count()
         self.local = threading.local()
 
@@ -122,7 +126,7 @@ class Front(ThreadingHTTPServer):
         """Forget everything of the last test."""
         self.settings.reset()
         self.problems.clear()
-        self.message_ids = True
+        self.marks, self.headers = True, False
 
     def ask(self, verb: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Ask the emulator."""
@@ -158,6 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         front = self.server
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path == "/token":
+            self._send(200, b'{"access_token": "renewed", "expires_in": 3600}')
+            return
         front.problems += described("gmail.v1").problems(self.command, self.path, body)
         path, _, query = self.path.partition("?")
         inner = unquote(path.partition("/users/me/")[2])
@@ -168,9 +175,24 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.command == "GET" and re.fullmatch(r"threads/[^/]+", inner):
             query = "&".join(filter(None, (query, "includeSpamTrash=true")))
-        if not front.message_ids and inner == "messages/send":
-            body = _without_message_id(body)
-        self._send(*front.ask(self.command, f"{path}?{query}" if query else path, body))
+        if not front.marks and inner == "messages/send":
+            body = _without_marks(body)
+        status, reply = front.ask(self.command, f"{path}?{query}" if query else path, body)
+        if front.headers and self.command == "GET" and status == 200:
+            reply = self._all_headers(json.loads(reply))
+        self._send(status, reply)
+
+    def _all_headers(self, answer: Any) -> bytes:
+        messages = answer.get("messages") or [answer]
+        for message in messages:
+            if "payload" in message:
+                path = f"/gmail/v1/users/me/messages/{message['id']}?format=raw"
+                raw = json.loads(self.server.ask("GET", path)[1])["raw"]
+                mail = message_from_bytes(base64.urlsafe_b64decode(raw + "=="))
+                message["payload"]["headers"] = [
+                    {"name": name, "value": value} for name, value in mail.items()
+                ]
+        return json.dumps(answer).encode()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
@@ -186,12 +208,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
-def _without_message_id(body: bytes) -> bytes:
-    import base64
-
+def _without_marks(body: bytes) -> bytes:
     message = json.loads(body)
     mail = base64.urlsafe_b64decode(message["raw"])
-    mail = re.sub(rb"(?m)^Message-ID:.*\r\n", b"", mail)
+    mail = re.sub(rb"(?m)^(Message-ID|X-Agentrein):.*\r\n", b"", mail)
     return json.dumps({**message, "raw": base64.urlsafe_b64encode(mail).decode()}).encode()
 
 

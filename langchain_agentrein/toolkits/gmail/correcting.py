@@ -147,6 +147,6 @@ class Correcting:
             if label is None:
                 label = hub.send(hub.users.labels().create(userId=ME, body={"name": name}))
             hub.send(hub.users.threads().modify(userId=ME, id=thread, body={"addLabelIds": [label["id"]]}))
-        except NotDone as error:
+        except Exception as error:  # noqa: BLE001 - everybody is told, and must not be told again because of a label
             return [f"its thread could not be labelled: {error}"]
         return [f"its thread is labelled {name!r}"]

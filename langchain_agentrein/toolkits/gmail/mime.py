@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import format_datetime, getaddresses, parseaddr
+from email.utils import format_datetime, getaddresses
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -26,12 +26,12 @@ PEOPLE = ("to", "cc", "bcc")
 
 def _address(one: str) -> str:
     """Raises ValueError for what is no single address."""
-    name, address = parseaddr(one)
-    local, at, domain = address.rpartition("@")
+    found = getaddresses([one])
+    local, at, domain = found[0][1].rpartition("@") if len(found) == 1 else ("", "", "")
     if (
-        not (at and local and domain)
-        or re.search(r"[\s<>,;\x00-\x1f]", address)
-        or re.search(r"[\r\n\x00]", name)
+        not (local and at and domain)
+        or re.search(r"[\x00-\x1f]", one)
+        or re.search(r"[\s<>,;]", local + domain)
     ):
         raise ValueError(f"{one!r} is no mail address: give ana@example.com, or Ana <ana@example.com>")
     return one.strip()

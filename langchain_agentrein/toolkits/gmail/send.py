@@ -42,10 +42,18 @@ def reach(hub: Hub, people: Sequence[str]) -> tuple[Risk, str]:
     return risk, f"sends a mail to {len(people)} person(s){strangers}: {shown}"
 
 
+def in_thread(hub: Hub, thread: str | None) -> list[dict[str, Any]]:
+    """The messages of a thread; none where it is gone."""
+    if not thread:
+        return []
+    found = hub.find(hub.users.threads().get(userId=ME, id=thread, format="metadata"))
+    return list((found or {}).get("messages") or ())
+
+
 class Sending(GmailOperation):
     """Sends a mail. Its undo tells everybody whom it reached that it was a mistake.
 
-    before: {..., "words": see `correcting.words`}
+    before: {..., "words": see `correcting.words`, "thread": [the ids of the messages that were in its thread]}
     receipt: {"id": str, "thread": str, "url": str}
 
     It has no `observe`, and is not repeatable: a correction that may have been sent is not sent again before a person
@@ -71,15 +79,13 @@ class Sending(GmailOperation):
 
     def attached(self, api: Any, action: Action) -> Sequence[str]:
         """What people have answered; machines do not count."""
-        hub = hub_of(api)
-        thread = action.receipt.get("thread")
-        found = thread and hub.find(hub.users.threads().get(userId=ME, id=thread, format="metadata"))
-        said, ours = list[str](), False
-        for message in (found or {}).get("messages") or ():
-            if ours and "SENT" not in (message.get("labelIds") or ()) and not automatic(message):
-                said.append(f"{header(message, 'From')} has answered: {link(message['id'])}")
-            ours = ours or message["id"] == action.receipt["id"]
-        return said
+        return [
+            f"{header(message, 'From')} has answered: {link(message['id'])}"
+            for message in in_thread(hub_of(api), action.receipt.get("thread"))
+            if message["id"] not in (action.receipt["id"], *action.before["thread"])
+            and "SENT" not in (message.get("labelIds") or ())
+            and not automatic(message)
+        ]
 
     def undo(self, api: Any, action: Action) -> Undone:
         hub = hub_of(api)
@@ -136,9 +142,9 @@ class SendMessage(Sending):
         return Assessment(risk, self.reversal, summary, self.undo_risk, self.undo_effects)
 
     def snapshot(self, api: Any) -> Json:
-        """{"subject": str, "words": {...}, "answers": {"thread", "message_id", "references": str} | None}"""
+        """{"subject": str, "words", "thread", "answers": {"thread", "message_id", "references": str} | None}"""
         hub = hub_of(api)
-        answers, subject = None, self.subject
+        answers, subject, known = None, self.subject, list[str]()
         if self.in_reply_to is not None:
             names = ["Subject", "Message-ID", "References"]
             there = hub.get(
@@ -149,12 +155,13 @@ class SendMessage(Sending):
             former = header(there, "Subject")
             subject = subject or (former if former.lower().startswith("re:") else f"Re: {former}")
             identity = header(there, "Message-ID")
+            known = [one["id"] for one in in_thread(hub, there["threadId"])]
             answers = {
                 "thread": there["threadId"],
                 "message_id": identity,
                 "references": " ".join(filter(None, (header(there, "References"), identity))),
             }
-        return {"subject": subject, "words": words(hub), "answers": answers}
+        return {"subject": subject, "words": words(hub), "thread": known, "answers": answers}
 
     def do(self, api: Any, action: Action) -> Json:
         hub, before = hub_of(api), action.before
@@ -199,7 +206,7 @@ class SendDraft(Sending):
     draft_id: DraftId
 
     def _read(self, hub: Hub) -> dict[str, Any]:
-        """{"people": [address], "subject": str, "message": id, "thread": id}"""
+        """{"people": [address], "subject": str, "goes_to": the thread's id}"""
         draft = hub.get(hub.users.drafts().get(userId=ME, id=self.draft_id, format="raw"))
         message = draft["message"]
         seen = content(decoded(message.get("raw") or ""))
@@ -207,8 +214,7 @@ class SendDraft(Sending):
         return {
             "people": people,
             "subject": seen["subject"],
-            "message": message["id"],
-            "thread": message.get("threadId"),
+            "goes_to": message.get("threadId"),
         }
 
     def assess(self, api: Any) -> Assessment:
@@ -223,12 +229,13 @@ class SendDraft(Sending):
         return Assessment(risk, self.reversal, summary, self.undo_risk, self.undo_effects)
 
     def snapshot(self, api: Any) -> Json:
-        """{"people": [address], "subject": str, "message": id, "thread": id, "words": {...}}"""
+        """{"people": [address], "subject": str, "goes_to": the thread's id, "words", "thread"}"""
         hub = hub_of(api)
         draft = self._read(hub)
         if not draft["people"]:
             raise NotDone("the draft has no recipients")
-        return {**draft, "words": words(hub)}
+        known = [one["id"] for one in in_thread(hub, draft["goes_to"])]
+        return {**draft, "words": words(hub), "thread": known}
 
     def do(self, api: Any, action: Action) -> Json:
         hub = hub_of(api)
@@ -243,7 +250,7 @@ class SendDraft(Sending):
         for message in hub.since(action, "SENT"):
             people = bare(header(message, role) for role in ("To", "Cc", "Bcc"))
             same = header(message, "Subject") == before["subject"] and set(people) <= set(before["people"])
-            if same and message.get("threadId") == before["thread"]:
+            if same and message.get("threadId") == before["goes_to"]:
                 return Happened(self.told(message))
         return Unknown(
             "the draft is gone, and no mail like it is among those sent: somebody may have deleted it"
