@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ NOBODY: Final = re.compile(
     re.IGNORECASE,
 )
 """Addresses that nobody reads; what is sent there may be answered by a machine."""
+RECENT: Final = timedelta(hours=1)
+"""How far back everything that was sent is read; what is older is found by a search, whose index lags behind."""
 TRIES: Final = 5
 DELIVERED: Final = "the mail was delivered, and may have been read"
 
@@ -43,6 +45,10 @@ def words(hub: Hub) -> dict[str, Json]:
     """The developer's words, as the record keeps them: {"subject": str, "body": str, "label": str | None}"""
     told = hub.correction
     return {"subject": told.subject, "body": told.body, "label": told.label}
+
+
+def _topic(subject: str) -> str:
+    return re.sub(r"^(re:\s*)+", "", subject.strip(), flags=re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -94,9 +100,18 @@ class Correcting:
         wanted = {reference(self.action, one): one for one in people}
         told = {one for mark, one in wanted.items() if mark in self.hub.told}
         if len(told) < len(wanted):
-            for message in self.hub.since(self.action, "SENT", format="full"):
+            for message in self._sent(wanted.values()):
                 told |= {one for mark, one in wanted.items() if f"[{mark}]" in text_of(message)}
         return told
+
+    def _sent(self, people: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """What was sent since the action began: all that is recent, and of the rest what went to these people."""
+        begun = self.action.started_at or datetime.min.replace(tzinfo=UTC)
+        recent = max(begun, datetime.now(UTC) - RECENT)
+        yield from self.hub.since(recent, "SENT", format="full")
+        if recent > begun:
+            for one in people:
+                yield from self.hub.since(begun, "SENT", format="full", q=f"to:{one}")
 
     def _tell(self, address: str) -> None:
         request = self._request(address)
@@ -132,8 +147,8 @@ class Correcting:
             headers=headers,
         )
         message: dict[str, Json] = {"raw": encoded(mail)}
-        if self.sent["thread"]:
-            message["threadId"] = self.sent["thread"]
+        if self.sent["thread"] and _topic(str(mail["Subject"])) == _topic(self.sent["subject"]):
+            message["threadId"] = self.sent["thread"]  # Gmail puts nothing else into a thread
         return self.hub.users.messages().send(userId=ME, body=message)
 
     def _label(self) -> list[str]:

@@ -20,12 +20,14 @@ from langchain_agentrein.toolkits.gmail.mime import (
     content,
     decoded,
     encoded,
+    given,
     header,
     is_marked,
     mark,
     marked_anew,
     marked_first,
     tidy,
+    writable,
     written,
 )
 from langchain_agentrein.toolkits.gmail.operation import DraftId, GmailOperation, MessageId, link
@@ -67,6 +69,7 @@ class CreateDraft(GmailOperation):
 
     def snapshot(self, api: Any) -> Json:
         """{"subject": str, "thread": str | None, "headers": {name: value}}"""
+        writable({"to": self.to, "cc": self.cc, "bcc": self.bcc}, self.subject, self.body)
         if self.in_reply_to is None:
             return {"subject": self.subject, "thread": None, "headers": {}}
         hub = hub_of(api)
@@ -95,7 +98,7 @@ class CreateDraft(GmailOperation):
     def observe(self, api: Any, action: Action) -> Json:
         """What people see of it, or `None` once it is gone"""
         there = raw_of(hub_of(api), action.receipt["id"])
-        return None if there is None else content(decoded(there.get("raw") or ""))
+        return None if there is None else content(decoded(given(there)))
 
     def as_before(self, action: Action) -> Json:
         return None
@@ -127,7 +130,7 @@ def _marked(hub: Hub, marked: str) -> dict[str, Any] | None:
 
 
 class UpdateDraft(GmailOperation):
-    """Change a draft: only what is given. The undo puts the former draft back, to the byte."""
+    """Change a draft: only what is given. The undo puts the former draft back, attachments included."""
 
     name, risk, reversal = "gmail.drafts.update", Risk.LOW, Reversal.EXACT
     repeatable = True
@@ -145,41 +148,40 @@ class UpdateDraft(GmailOperation):
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def snapshot(self, api: Any) -> Json:
-        """{"raw": str, "thread": str | None, "was": what people see of it, "wanted": what they would see}"""
+        """{"raw": bytes, "thread": str | None, "was": what people see of it, "wanted": what they would see}"""
         if not self._given():
             raise NotDone("nothing to change was given")
         there = raw_of(hub_of(api), self.draft_id)
         if there is None:
             raise NotDone(f"there is no draft {self.draft_id}")
-        mail = decoded(there.get("raw") or "")
-        if "body" in self._given() and mail.is_multipart():
+        raw = given(there)
+        if "body" in self._given() and decoded(raw).is_multipart():
             raise NotDone(
                 "this draft has attachments or HTML, which a plain text would replace: write another one"
             )
-        wanted = {**content(mail), **self._given()}
-        wanted |= {role: bare(wanted[role]) for role in PEOPLE}
-        wanted["body"] = tidy(wanted["body"])
         return {
-            "raw": there["raw"],
+            "raw": raw,
             "thread": there.get("threadId"),
-            "was": content(mail),
-            "wanted": wanted,
+            "was": content(decoded(raw)),
+            "wanted": content(decoded(self._changed(raw))),
         }
 
-    def _changed(self, raw: str) -> str:
+    def _changed(self, raw: bytes) -> bytes:
         mail = decoded(raw)
-        for name, value in self._given().items():
-            if name == "body":
-                mail.set_content(value)
-                continue
-            del mail[name]
-            text = value if name == "subject" else ", ".join(value)
-            if text:
-                mail[name.capitalize()] = text
-        return encoded(mail)
+        try:
+            for name, value in self._given().items():
+                if name == "body":
+                    mail.set_content(value)
+                    continue
+                del mail[name]
+                if text := value if name == "subject" else ", ".join(value):
+                    mail[name.capitalize()] = text
+            return mail.as_bytes()
+        except (ValueError, LookupError, TypeError, IndexError) as error:
+            raise NotDone(f"this cannot be written as a mail: {error}") from error
 
-    def _put(self, hub: Hub, action: Action, raw: str) -> Any:
-        message: dict[str, Json] = {"raw": raw}
+    def _put(self, hub: Hub, action: Action, raw: bytes) -> Any:
+        message: dict[str, Json] = {"raw": encoded(raw)}
         if action.before["thread"]:
             message["threadId"] = action.before["thread"]
         body = {"message": message}
@@ -190,7 +192,7 @@ class UpdateDraft(GmailOperation):
 
     def observe(self, api: Any, action: Action) -> Json:
         there = raw_of(hub_of(api), self.draft_id)
-        return None if there is None else content(decoded(there.get("raw") or ""))
+        return None if there is None else content(decoded(given(there)))
 
     def as_before(self, action: Action) -> Json:
         return action.before["was"]
@@ -222,12 +224,12 @@ class DeleteDraft(GmailOperation):
     draft_id: DraftId
 
     def snapshot(self, api: Any) -> Json:
-        """{"raw": str, "thread": str | None, "subject": str}"""
+        """{"raw": bytes, "thread": str | None, "was": what people see of it}"""
         there = raw_of(hub_of(api), self.draft_id)
         if there is None:
             raise NotDone(f"there is no draft {self.draft_id}")
-        subject = content(decoded(there.get("raw") or ""))["subject"]
-        return {"raw": there["raw"], "thread": there.get("threadId"), "subject": subject}
+        was = content(decoded(given(there)))
+        return {"raw": given(there), "thread": there.get("threadId"), "was": was}
 
     def do(self, api: Any, action: Action) -> Json:
         """receipt: {"id": str, "subject": str}"""
@@ -236,7 +238,7 @@ class DeleteDraft(GmailOperation):
         return self._told(action)
 
     def _told(self, action: Action) -> Json:
-        return {"id": self.draft_id, "subject": action.before["subject"]}
+        return {"id": self.draft_id, "subject": action.before["was"]["subject"]}
 
     def observe(self, api: Any, action: Action) -> Json:
         """{"there": bool}: as it was, or written again"""
@@ -251,7 +253,7 @@ class DeleteDraft(GmailOperation):
         drafts = hub.users.drafts()
         listed = hub.pages(drafts.list, "drafts")
         each = hub.each((drafts.get(userId=ME, id=one["id"], format="raw") for one in listed), missing=True)
-        return any(one and marked_first(one["message"].get("raw") or "") == mark(action) for one in each)
+        return any(one and marked_first(given(one["message"])) == mark(action) for one in each)
 
     def as_before(self, action: Action) -> Json:
         return {"there": True}
@@ -266,7 +268,7 @@ class DeleteDraft(GmailOperation):
 
     def undo(self, api: Any, action: Action) -> Undone:
         hub = hub_of(api)
-        message: dict[str, Json] = {"raw": marked_anew(action.before["raw"], mark(action))}
+        message: dict[str, Json] = {"raw": encoded(marked_anew(action.before["raw"], mark(action)))}
         if action.before["thread"]:
             message["threadId"] = action.before["thread"]
         again = hub.send(hub.users.drafts().create(userId=ME, body={"message": message}))

@@ -30,7 +30,8 @@ def bare(one: Mapping[str, Any]) -> dict[str, Json]:
         for name, value in (one.get("action") or {}).items()
         if value
     }
-    return {"criteria": dict(one.get("criteria") or {}), "action": action}
+    criteria = {name: value for name, value in (one.get("criteria") or {}).items() if value}
+    return {"criteria": criteria, "action": action}
 
 
 class _OnFilters(GmailOperation):

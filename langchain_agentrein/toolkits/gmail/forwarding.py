@@ -45,6 +45,18 @@ class _OnAddress(GmailOperation):
         addresses = hub.users.settings().forwardingAddresses()
         hub.send(addresses.delete(userId=ME, forwardingEmail=self.address))
 
+    def used(self, hub: Hub) -> list[str]:
+        """What forwards to it, one sentence each."""
+        wanted, said = self.address.lower(), list[str]()
+        auto = hub.get(hub.users.settings().getAutoForwarding(userId=ME))
+        if auto.get("enabled") and str(auto.get("emailAddress")).lower() == wanted:
+            said.append(f"all mail is forwarded to {self.address}")
+        filters = hub.get(hub.users.settings().filters().list(userId=ME)).get("filter") or ()
+        for one in filters:
+            if str((one.get("action") or {}).get("forward")).lower() == wanted:
+                said.append(f"the filter {one['id']} forwards to it")
+        return said
+
     def observe(self, api: Any, action: Action) -> Json:
         """{"there": bool}"""
         return {"there": self.found(hub_of(api)) is not None}
@@ -83,16 +95,7 @@ class CreateForwardingAddress(_OnAddress):
         return NotHappened() if there is None else Happened(self._told(there))
 
     def attached(self, api: Any, action: Action) -> Sequence[str]:
-        hub, wanted = hub_of(api), self.address.lower()
-        said = list[str]()
-        auto = hub.get(hub.users.settings().getAutoForwarding(userId=ME))
-        if auto.get("enabled") and str(auto.get("emailAddress")).lower() == wanted:
-            said.append(f"all mail is forwarded to {self.address}")
-        filters = hub.get(hub.users.settings().filters().list(userId=ME)).get("filter") or ()
-        for one in filters:
-            if str((one.get("action") or {}).get("forward")).lower() == wanted:
-                said.append(f"the filter {one['id']} forwards to it")
-        return said
+        return self.used(hub_of(api))
 
     def undo(self, api: Any, action: Action) -> str:
         self.remove(hub_of(api))
@@ -109,11 +112,12 @@ class DeleteForwardingAddress(_OnAddress):
     undo_effects = frozenset({UndoEffect.REACHES_PEOPLE})
 
     def snapshot(self, api: Any) -> Json:
-        """{"status": str}"""
-        there = self.found(hub_of(api))
+        """{"status": str, "used": [what forwards to it]}"""
+        hub = hub_of(api)
+        there = self.found(hub)
         if there is None:
             raise NotDone(f"{self.address} is no forwarding address")
-        return {"status": there.get("verificationStatus")}
+        return {"status": there.get("verificationStatus"), "used": self.used(hub)}
 
     def do(self, api: Any, action: Action) -> Json:
         """receipt: {"address": str}"""
@@ -131,6 +135,8 @@ class DeleteForwardingAddress(_OnAddress):
         hub.wait_for(action)
         return Happened({"address": self.address}) if self.found(hub) is None else NotHappened()
 
-    def undo(self, api: Any, action: Action) -> str:
+    def undo(self, api: Any, action: Action) -> Sequence[str]:
         again = self.add(hub_of(api))
-        return f"{self.address} was added again, and is {again.get('verificationStatus') or 'not verified'}"
+        status = again.get("verificationStatus") or "not verified"
+        used = [f"look whether it still does: {one}" for one in action.before["used"]]
+        return [f"{self.address} was added again, and is {status}", *used]

@@ -24,7 +24,7 @@ SETTLES: Final = 10.0
 """Seconds after which a request whose reply was lost has ended; an assumption of ours, Gmail states no limit."""
 SKEW: Final = timedelta(minutes=10)
 """How far clocks may differ."""
-PAGE: Final = 100
+PAGE: Final = 500
 MANY: Final = 10
 CONSUMERS: Final = frozenset({"gmail.com", "googlemail.com"})
 """Domains whose users have no colleagues: none is outside of them."""
@@ -65,17 +65,13 @@ class Hub:
                 f"the Gmail service sends by a {type(self._given).__name__}: build it with credentials, or with an "
                 "httplib2.Http"
             )
-        self._service, self._email = service, ""
+        self._email = ""
+        self.users: Any = service.users()
         self.settles, self.retries, self.many = settles, retries, many
         self.correction = correction or Correction()
         self._inside = None if inside is None else frozenset(domain.lower() for domain in inside)
         self.told: set[str] = set()
         """The references of corrections that this process has sent; Gmail's list may not show them yet."""
-
-    @property
-    def users(self) -> Any:
-        """The API's `users` resource."""
-        return self._service.users()
 
     def account(self) -> str:
         """The mailbox's address, asked once for each service."""
@@ -145,17 +141,27 @@ class Hub:
             if not token:
                 return
 
-    def since(self, action: Action, *labels: str, format: str = "metadata") -> Iterator[dict[str, Any]]:  # noqa: A002
-        """The messages that carry all of these labels, newest first, from not long before an action began."""
-        begun = (action.started_at or datetime.min.replace(tzinfo=UTC)) - SKEW
+    def since(
+        self,
+        begun: Action | datetime,
+        *labels: str,
+        format: str = "metadata",  # noqa: A002 - as the API names it
+        **narrowed: str,
+    ) -> Iterator[dict[str, Any]]:
+        """The messages that carry all of these labels, newest first, from not long before a time, or an action's start.
+
+        Clocks differ.
+        """
+        if isinstance(begun, Action):
+            begun = begun.started_at or datetime.now(UTC)
         messages = self.users.messages()
-        wanted = {"labelIds": list(labels)} if labels else {}
+        wanted: dict[str, Any] = {**({"labelIds": list(labels)} if labels else {}), **narrowed}
         listed = self.pages(messages.list, "messages", includeSpamTrash=True, **wanted)
         requests = (messages.get(userId=ME, id=one["id"], format=format) for one in listed)
         for message in self.each(requests, missing=True):
             if message is None:
                 continue
-            if datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC) < begun:
+            if begun - datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC) > SKEW:
                 return
             yield message
 

@@ -19,6 +19,7 @@ from langchain_agentrein.toolkits.gmail.mime import (
     header,
     is_marked,
     mark,
+    writable,
     written,
 )
 from langchain_agentrein.toolkits.gmail.operation import GmailOperation, link
@@ -45,6 +46,7 @@ class _Putting(GmailOperation):
 
     def snapshot(self, api: Any) -> Json:
         """{"labels": [label id]}"""
+        writable({"from": [self.sender], "to": self.to}, self.subject, self.body)
         return {"labels": resolved(hub_of(api), self.labels)}
 
     def do(self, api: Any, action: Action) -> Json:
@@ -81,11 +83,10 @@ class _Putting(GmailOperation):
     def attached(self, api: Any, action: Action) -> Sequence[str]:
         hub = hub_of(api)
         thread = hub.find(hub.users.threads().get(userId=ME, id=action.receipt["thread"], format="metadata"))
-        messages = (thread or {}).get("messages") or ()
-        after = [one["id"] for one in messages]
-        after = after[after.index(action.receipt["id"]) + 1 :] if action.receipt["id"] in after else []
         return [
-            f"{header(one, 'From')} has answered: {link(one['id'])}" for one in messages if one["id"] in after
+            f"{header(one, 'From')} has answered: {link(one['id'])}"
+            for one in (thread or {}).get("messages") or ()
+            if one["id"] != action.receipt["id"]
         ]
 
     def undo(self, api: Any, action: Action) -> str:

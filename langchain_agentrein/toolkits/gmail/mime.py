@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from langchain_agentrein.action import Action, Json
+from langchain_agentrein.errors import NotDone
 
 MARK = "X-Agentrein"
 """The header that marks a mail as ours. Those who get it see it if they look for it."""
@@ -28,11 +29,8 @@ def _address(one: str) -> str:
     """Raises ValueError for what is no single address."""
     found = getaddresses([one])
     local, at, domain = found[0][1].rpartition("@") if len(found) == 1 else ("", "", "")
-    if (
-        not (local and at and domain)
-        or re.search(r"[\x00-\x1f]", one)
-        or re.search(r"[\s<>,;]", local + domain)
-    ):
+    odd = re.search(r"[\x00-\x1f]", one) or re.search(r"[\s<>,;]|[^\x00-\x7f]", local + domain)
+    if not (local and at and domain) or odd:
         raise ValueError(f"{one!r} is no mail address: give ana@example.com, or Ana <ana@example.com>")
     return one.strip()
 
@@ -90,24 +88,41 @@ def written(
     return mail
 
 
-def encoded(mail: EmailMessage) -> str:
+def writable(people: Mapping[str, Sequence[str]], subject: str, body: str) -> None:
+    """Look whether it can be written, before it is recorded.
+
+    Raises:
+        NotDone: It cannot.
+    """
+    try:
+        written(people, subject, body).as_bytes()
+    except (ValueError, LookupError, TypeError, IndexError) as error:
+        raise NotDone(f"this cannot be written as a mail: {error}") from error
+
+
+def encoded(mail: EmailMessage | bytes) -> str:
     """A mail as the API takes it."""
-    return base64.urlsafe_b64encode(mail.as_bytes()).decode()
+    return base64.urlsafe_b64encode(mail if isinstance(mail, bytes) else mail.as_bytes()).decode()
 
 
-def decoded(raw: str) -> EmailMessage:
-    """A mail as the API gives it."""
-    mail = message_from_bytes(_bytes(raw), policy=policy.SMTP)
+def given(message: Mapping[str, Any]) -> bytes:
+    """The bytes of a message that the API gave as `raw`."""
+    return _bytes(str(message.get("raw") or ""))
+
+
+def decoded(raw: bytes) -> EmailMessage:
+    """A mail from its bytes."""
+    mail = message_from_bytes(raw, policy=policy.SMTP)
     assert isinstance(mail, EmailMessage)
     return mail
 
 
-def marked_anew(raw: str, marked: str) -> str:
+def marked_anew(raw: bytes, marked: str) -> bytes:
     """A mail as it was, with a mark of ours on top."""
-    return base64.urlsafe_b64encode(f"{MARK}: {marked}\r\n".encode() + _bytes(raw)).decode()
+    return f"{MARK}: {marked}\r\n".encode() + raw
 
 
-def marked_first(raw: str) -> str:
+def marked_first(raw: bytes) -> str:
     """The mark on top of a mail; empty where there is none."""
     return str(decoded(raw)[MARK] or "")
 

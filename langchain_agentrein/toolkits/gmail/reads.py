@@ -12,7 +12,7 @@ from langchain_agentrein.toolkits.gmail import filters, forwarding, send_as
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.labels import all_of, fields
 from langchain_agentrein.toolkits.gmail.mime import content as seen
-from langchain_agentrein.toolkits.gmail.mime import decoded, files_of, header, text_of
+from langchain_agentrein.toolkits.gmail.mime import decoded, files_of, given, header, text_of
 from langchain_agentrein.toolkits.gmail.operation import (
     BASIC,
     DraftId,
@@ -211,7 +211,7 @@ class GetDraft(Reading):
         hub = hub_of(api)
         draft = hub.get(hub.users.drafts().get(userId=ME, id=self.draft_id, format="raw"))
         message = draft["message"]
-        told = seen(decoded(message.get("raw") or ""))
+        told = seen(decoded(given(message)))
         body = told["body"]
         return {
             "id": draft["id"],

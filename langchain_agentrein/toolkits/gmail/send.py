@@ -20,9 +20,11 @@ from langchain_agentrein.toolkits.gmail.mime import (
     content,
     decoded,
     encoded,
+    given,
     header,
     is_marked,
     mark,
+    writable,
     written,
 )
 from langchain_agentrein.toolkits.gmail.operation import DraftId, GmailOperation, MessageId, link
@@ -144,6 +146,7 @@ class SendMessage(Sending):
     def snapshot(self, api: Any) -> Json:
         """{"subject": str, "words", "thread", "answers": {"thread", "message_id", "references": str} | None}"""
         hub = hub_of(api)
+        writable({"to": self.to, "cc": self.cc, "bcc": self.bcc}, self.subject, self.body)
         answers, subject, known = None, self.subject, list[str]()
         if self.in_reply_to is not None:
             names = ["Subject", "Message-ID", "References"]
@@ -209,7 +212,7 @@ class SendDraft(Sending):
         """{"people": [address], "subject": str, "goes_to": the thread's id}"""
         draft = hub.get(hub.users.drafts().get(userId=ME, id=self.draft_id, format="raw"))
         message = draft["message"]
-        seen = content(decoded(message.get("raw") or ""))
+        seen = content(decoded(given(message)))
         people = sorted({*seen["to"], *seen["cc"], *seen["bcc"]})
         return {
             "people": people,

@@ -16,7 +16,7 @@ from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import Resource, build
 
 from langchain_agentrein.toolkits.gmail import Hub
-from langchain_agentrein.toolkits.gmail.mime import content, decoded
+from langchain_agentrein.toolkits.gmail.mime import content, decoded, given
 from tests.support.gmail_front import TOKENS, Front
 
 EMAIL = "bot@acme.com"
@@ -115,7 +115,7 @@ class Mailbox:
     def sent(self) -> list[dict[str, Any]]:
         """What was sent, the oldest first: as people see it."""
         found = [self.ask("GET", f"messages/{one['id']}?format=raw") for one in self._messages("SENT")]
-        return [content(decoded(one["raw"])) for one in found[::-1]]
+        return [content(decoded(given(one))) for one in found[::-1]]
 
     def state(self) -> dict[str, Any]:
         """Everything that people see in it: messages and drafts by id, labels by name."""
@@ -125,7 +125,7 @@ class Mailbox:
         messages, written = {}, {}
         for one in self._messages():
             message = self.ask("GET", f"messages/{one['id']}?format=raw")
-            seen = content(decoded(message["raw"]))
+            seen = content(decoded(given(message)))
             if one["id"] in drafts:
                 written[drafts[one["id"]]] = seen
                 continue
