@@ -56,7 +56,7 @@ class Correcting:
     """One undo.
 
     Attributes:
-        sent: What was sent: {"id", "thread", "message_id", "subject": str, "people": [address]}.
+        sent: What was sent: {"thread": str | None, "message_id", "subject": str, "people": [address]}.
         words: See `words`.
         told: Whom this undo has told by now.
     """

@@ -81,24 +81,23 @@ class Sending(GmailOperation):
 
     def attached(self, api: Any, action: Action) -> Sequence[str]:
         """What people have answered; machines do not count."""
+        known = action.receipt or {}  # none, where a person said that it happened
         return [
             f"{header(message, 'From')} has answered: {link(message['id'])}"
-            for message in in_thread(hub_of(api), action.receipt.get("thread"))
-            if message["id"] not in (action.receipt["id"], *action.before["thread"])
+            for message in in_thread(hub_of(api), known.get("thread"))
+            if message["id"] not in (known.get("id"), *action.before["thread"])
             and "SENT" not in (message.get("labelIds") or ())
             and not automatic(message)
         ]
 
     def undo(self, api: Any, action: Action) -> Undone:
         hub = hub_of(api)
-        names = ["Message-ID"]
-        request = hub.users.messages().get(
-            userId=ME, id=action.receipt["id"], format="metadata", metadataHeaders=names
-        )
-        there = hub.find(request)
+        there = None
+        if action.receipt:
+            messages = hub.users.messages()
+            there = hub.find(messages.get(userId=ME, id=action.receipt["id"], format="metadata"))
         sent = {
             **self.sent(action),
-            "id": action.receipt["id"],
             "thread": None if there is None else there["threadId"],
             "message_id": "" if there is None else header(there, "Message-ID"),
         }

@@ -194,6 +194,10 @@ def test_a_lost_reply_whose_mail_bears_no_mark_goes_to_a_person(
     assert "may lag behind" in action.error["unsettled"]
     assert len(mail.sent()) == 1
 
+    rein.approve(action.id, by="ana")  # she has looked: it is there
+    assert back(rein, session).status is Status.COMPENSATED
+    assert [one["to"] for one in corrections(mail)] == [["ana@acme.com"]]
+
 
 def test_either_mark_is_enough() -> None:
     def message(**headers: str) -> dict[str, Any]:
@@ -239,6 +243,11 @@ def test_strangers_and_crowds_are_critical(
     assessed = SendMessage(to=people, subject="s", body="b").assess(hub(mail.front.url, **options))
     assert assessed.risk is risk
     assert f"to {len(people)} person(s)" in assessed.summary
+
+
+def test_whoever_has_no_domain_has_no_strangers(mail: Mailbox) -> None:
+    mail.front.settings.email = "bot@gmail.com"
+    assert SendMessage(to=["x@other.com"], subject="s", body="b").assess(mail.hub).risk is Risk.HIGH
 
 
 def test_where_nobody_knows_whose_mailbox_it_is_all_are_strangers(mail: Mailbox) -> None:
