@@ -178,12 +178,13 @@ class _Handler(BaseHTTPRequestHandler):
         if not front.marks and inner == "messages/send":
             body = _without_marks(body)
         status, reply = front.ask(self.command, f"{path}?{query}" if query else path, body)
-        if front.headers and self.command == "GET" and status == 200:
+        shown = front.headers or inner.startswith("drafts/")
+        if shown and self.command == "GET" and status == 200:
             reply = self._all_headers(json.loads(reply))
         self._send(status, reply)
 
     def _all_headers(self, answer: Any) -> bytes:
-        messages = answer.get("messages") or [answer]
+        messages = answer.get("messages") or [answer.get("message") or answer]
         for message in messages:
             if "payload" in message:
                 path = f"/gmail/v1/users/me/messages/{message['id']}?format=raw"

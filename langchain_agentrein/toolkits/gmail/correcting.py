@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Final
 
 from langchain_agentrein.action import Action, Json
 from langchain_agentrein.errors import NotDone, Throttled
 from langchain_agentrein.operation import Undone
-from langchain_agentrein.toolkits.gmail.hub import ME, Hub
+from langchain_agentrein.toolkits.gmail.hub import ME, SKEW, Hub
 from langchain_agentrein.toolkits.gmail.labels import all_of
-from langchain_agentrein.toolkits.gmail.mime import encoded, header, text_of, written
+from langchain_agentrein.toolkits.gmail.mime import encoded, header, one_line, text_of, writing_it, written
 
 NOBODY: Final = re.compile(
     r"^(no-?reply|do-?not-?reply|mailer-daemon|postmaster|bounces?|notifications?)([+.\-_].*)?@",
@@ -24,6 +25,8 @@ NOBODY: Final = re.compile(
 """Addresses that nobody reads; what is sent there may be answered by a machine."""
 RECENT: Final = timedelta(hours=1)
 """How far back everything that was sent is read; what is older is found by a search, whose index lags behind."""
+CHUNK: Final = 25
+REFERENCE: Final = re.compile(r"\[([0-9a-f]{12})\]")
 TRIES: Final = 5
 DELIVERED: Final = "the mail was delivered, and may have been read"
 
@@ -100,18 +103,35 @@ class Correcting:
         wanted = {reference(self.action, one): one for one in people}
         told = {one for mark, one in wanted.items() if mark in self.hub.told}
         if len(told) < len(wanted):
-            for message in self._sent(wanted.values()):
-                told |= {one for mark, one in wanted.items() if f"[{mark}]" in text_of(message)}
+            for references in self._sent(wanted.values()):
+                told |= {wanted[one] for one in references if one in wanted}
         return told
 
-    def _sent(self, people: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """What was sent since the action began: all that is recent, and of the rest what went to these people."""
+    def _sent(self, people: Iterable[str]) -> Iterator[list[str]]:
+        """The references in what was sent since the action began: all that is recent, and the rest by a search."""
         begun = self.action.started_at or datetime.min.replace(tzinfo=UTC)
         recent = max(begun, datetime.now(UTC) - RECENT)
-        yield from self.hub.since(recent, "SENT", format="full")
+        yield from self._since(recent)
         if recent > begun:
             for one in people:
-                yield from self.hub.since(begun, "SENT", format="full", q=f"to:{one}")
+                yield from self._since(begun, q=f"to:{one}")
+
+    def _since(self, begun: datetime, **narrowed: str) -> Iterator[list[str]]:
+        """The same, newest first. A mail does not change: each is read once, however many are corrected."""
+        hub, messages = self.hub, self.hub.users.messages()
+        listed = hub.pages(messages.list, "messages", labelIds=["SENT"], includeSpamTrash=True, **narrowed)
+        while ids := [one["id"] for one in islice(listed, CHUNK)]:
+            new = [one for one in ids if one not in hub.references]
+            for message in hub.each(
+                (messages.get(userId=ME, id=one, format="full") for one in new), missing=True
+            ):
+                if message is not None:
+                    sent = datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC)
+                    hub.references[message["id"]] = (sent, REFERENCE.findall(text_of(message)))
+            for sent, references in (hub.references[one] for one in ids if one in hub.references):
+                if begun - sent > SKEW:
+                    return
+                yield references
 
     def _tell(self, address: str) -> None:
         request = self._request(address)
@@ -126,11 +146,18 @@ class Correcting:
             except NotDone:
                 raise
             except Exception:
-                self.hub.wait_for(self.action.with_(started_at=datetime.now(UTC)))
-                if address not in self._already([address]):
+                if not self._arrived(address):
                     raise
                 break
         self.hub.told.add(reference(self.action, address))
+
+    def _arrived(self, address: str) -> bool:
+        """Whether a correction whose reply was lost is there. If not, nobody knows."""
+        self.hub.wait_for(self.action.with_(started_at=datetime.now(UTC)))
+        try:
+            return address in self._already([address])
+        except NotDone:
+            return False
 
     def _request(self, address: str) -> Any:
         at = self.action.finished_at or self.action.started_at or datetime.now(UTC)
@@ -139,15 +166,11 @@ class Correcting:
         headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
         if answered := self.sent["message_id"]:
             headers |= {"In-Reply-To": answered, "References": answered}
-        mail = written(
-            {"to": [address]},
-            self.words["subject"].format(**filled),
-            body,
-            at=datetime.now(UTC),
-            headers=headers,
-        )
-        message: dict[str, Json] = {"raw": encoded(mail)}
-        if self.sent["thread"] and _topic(str(mail["Subject"])) == _topic(self.sent["subject"]):
+        with writing_it():
+            subject = one_line(self.words["subject"].format(**filled))
+            mail = written({"to": [address]}, subject, body, at=datetime.now(UTC), headers=headers)
+            message: dict[str, Json] = {"raw": encoded(mail)}
+        if self.sent["thread"] and _topic(subject) == _topic(self.sent["subject"]):
             message["threadId"] = self.sent["thread"]  # Gmail puts nothing else into a thread
         return self.hub.users.messages().send(userId=ME, body=message)
 

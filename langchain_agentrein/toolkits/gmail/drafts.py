@@ -12,6 +12,7 @@ from langchain_agentrein.errors import NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Undone, Unknown
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.mime import (
+    MARK,
     PEOPLE,
     Addresses,
     Body,
@@ -25,9 +26,9 @@ from langchain_agentrein.toolkits.gmail.mime import (
     is_marked,
     mark,
     marked_anew,
-    marked_first,
     tidy,
     writable,
+    writing_it,
     written,
 )
 from langchain_agentrein.toolkits.gmail.operation import DraftId, GmailOperation, MessageId, link
@@ -82,15 +83,12 @@ class CreateDraft(GmailOperation):
 
     def do(self, api: Any, action: Action) -> Json:
         hub, before = hub_of(api), action.before
-        mail = written(
-            {"to": self.to, "cc": self.cc, "bcc": self.bcc},
-            before["subject"],
-            self.body,
-            marked=mark(action),
-            at=action.started_at,
-            headers=before["headers"],
-        )
-        message: dict[str, Json] = {"raw": encoded(mail)}
+        people = {role: getattr(self, role) for role in PEOPLE}
+        marks = {"marked": mark(action), "at": action.started_at, "headers": before["headers"]}
+        with writing_it():
+            message: dict[str, Json] = {
+                "raw": encoded(written(people, before["subject"], self.body, **marks))
+            }
         if before["thread"]:
             message["threadId"] = before["thread"]
         return told(hub.send(hub.users.drafts().create(userId=ME, body={"message": message})))
@@ -168,7 +166,7 @@ class UpdateDraft(GmailOperation):
 
     def _changed(self, raw: bytes) -> bytes:
         mail = decoded(raw)
-        try:
+        with writing_it():
             for name, value in self._given().items():
                 if name == "body":
                     mail.set_content(value)
@@ -177,8 +175,6 @@ class UpdateDraft(GmailOperation):
                 if text := value if name == "subject" else ", ".join(value):
                     mail[name.capitalize()] = text
             return mail.as_bytes()
-        except (ValueError, LookupError, TypeError, IndexError) as error:
-            raise NotDone(f"this cannot be written as a mail: {error}") from error
 
     def _put(self, hub: Hub, action: Action, raw: bytes) -> Any:
         message: dict[str, Json] = {"raw": encoded(raw)}
@@ -252,8 +248,10 @@ class DeleteDraft(GmailOperation):
         """Whether this undo has written it: one like it may be somebody else's."""
         drafts = hub.users.drafts()
         listed = hub.pages(drafts.list, "drafts")
-        each = hub.each((drafts.get(userId=ME, id=one["id"], format="raw") for one in listed), missing=True)
-        return any(one and marked_first(given(one["message"])) == mark(action) for one in each)
+        each = hub.each(
+            (drafts.get(userId=ME, id=one["id"], format="metadata") for one in listed), missing=True
+        )
+        return any(one and header(one["message"], MARK) == mark(action) for one in each)
 
     def as_before(self, action: Action) -> Json:
         return {"there": True}

@@ -72,6 +72,8 @@ class Hub:
         self._inside = None if inside is None else frozenset(domain.lower() for domain in inside)
         self.told: set[str] = set()
         """The references of corrections that this process has sent; Gmail's list may not show them yet."""
+        self.references: dict[str, tuple[datetime, list[str]]] = {}
+        """Of the mails sent that it has read: when, and the references in them."""
 
     def account(self) -> str:
         """The mailbox's address, asked once for each service."""
@@ -141,23 +143,16 @@ class Hub:
             if not token:
                 return
 
-    def since(
-        self,
-        begun: Action | datetime,
-        *labels: str,
-        format: str = "metadata",  # noqa: A002 - as the API names it
-        **narrowed: str,
-    ) -> Iterator[dict[str, Any]]:
-        """The messages that carry all of these labels, newest first, from not long before a time, or an action's start.
+    def since(self, action: Action, *labels: str) -> Iterator[dict[str, Any]]:
+        """The messages that carry all of these labels, newest first, from not long before an action began.
 
-        Clocks differ.
+        Clocks differ. Without their text.
         """
-        if isinstance(begun, Action):
-            begun = begun.started_at or datetime.now(UTC)
+        begun = action.started_at or datetime.now(UTC)
         messages = self.users.messages()
-        wanted: dict[str, Any] = {**({"labelIds": list(labels)} if labels else {}), **narrowed}
+        wanted = {"labelIds": list(labels)} if labels else {}
         listed = self.pages(messages.list, "messages", includeSpamTrash=True, **wanted)
-        requests = (messages.get(userId=ME, id=one["id"], format=format) for one in listed)
+        requests = (messages.get(userId=ME, id=one["id"], format="metadata") for one in listed)
         for message in self.each(requests, missing=True):
             if message is None:
                 continue

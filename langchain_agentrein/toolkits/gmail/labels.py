@@ -176,9 +176,6 @@ class UpdateLabel(GmailOperation):
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def _read(self, hub: Hub, identity: str) -> dict[str, Json]:
-        return fields(hub.get(hub.users.labels().get(userId=ME, id=identity)))
-
     def snapshot(self, api: Any) -> Json:
         """{"id": str, "name": str, "was": {field: value}}; a label keeps its id under every name"""
         if not self._given():
@@ -200,8 +197,10 @@ class UpdateLabel(GmailOperation):
         return {"id": action.before["id"], "label": self.new_name or action.before["name"]}
 
     def observe(self, api: Any, action: Action) -> Json:
-        there = self._read(hub_of(api), action.before["id"])
-        return {name: there[name] for name in action.before["was"]}
+        """{field: value}, or `None` once it is gone"""
+        hub = hub_of(api)
+        there = hub.find(hub.users.labels().get(userId=ME, id=action.before["id"]))
+        return None if there is None else {name: fields(there)[name] for name in action.before["was"]}
 
     def as_before(self, action: Action) -> Json:
         return action.before["was"]
@@ -230,7 +229,8 @@ class UpdateLabel(GmailOperation):
             hub.send(labels.patch(userId=ME, id=identity, body=body(back)))
             return
         # It had no color: what is left out is taken away by `update`, and by no `patch`.
-        whole = {"id": identity, **body({**self._read(hub, identity), **back})}
+        there = fields(hub.get(labels.get(userId=ME, id=identity)))
+        whole = {"id": identity, **body({**there, **back})}
         hub.send(labels.update(userId=ME, id=identity, body=whole))
 
 

@@ -6,7 +6,8 @@ import base64
 import binascii
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -49,7 +50,7 @@ Body = Annotated[str, Field(max_length=1_000_000)]
 
 def bare(addresses: Iterable[str]) -> list[str]:
     """Addresses without names, each once, sorted."""
-    return sorted({address.lower() for _, address in getaddresses(list(addresses)) if address})
+    return sorted({address.lower() for _, address in getaddresses(list(addresses)) if "@" in address})
 
 
 def mark(action: Action) -> str:
@@ -88,16 +89,23 @@ def written(
     return mail
 
 
+@contextmanager
+def writing_it() -> Iterator[None]:
+    """What cannot be written as a mail was not sent."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError) as error:
+        raise NotDone(f"this cannot be written as a mail: {error}") from error
+
+
 def writable(people: Mapping[str, Sequence[str]], subject: str, body: str) -> None:
     """Look whether it can be written, before it is recorded.
 
     Raises:
         NotDone: It cannot.
     """
-    try:
+    with writing_it():
         written(people, subject, body).as_bytes()
-    except (ValueError, LookupError, TypeError, IndexError) as error:
-        raise NotDone(f"this cannot be written as a mail: {error}") from error
 
 
 def encoded(mail: EmailMessage | bytes) -> str:
@@ -122,23 +130,32 @@ def marked_anew(raw: bytes, marked: str) -> bytes:
     return f"{MARK}: {marked}\r\n".encode() + raw
 
 
-def marked_first(raw: bytes) -> str:
-    """The mark on top of a mail; empty where there is none."""
-    return str(decoded(raw)[MARK] or "")
-
-
 def content(mail: EmailMessage) -> dict[str, Json]:
     """What people see of a mail: {"to", "cc", "bcc": [address], "subject": str, "body": str, "files": [name]}"""
     part = mail.get_body(("plain", "html"))
-    text = "" if part is None else str(part.get_content())
-    if part is not None and part.get_content_subtype() == "html":
-        text = plain(text)
+    text = ""
+    if isinstance(part, EmailMessage):
+        text = _read(part)
+        text = plain(text) if part.get_content_subtype() == "html" else text
     return {
         **{role: bare(map(str, mail.get_all(role, ()))) for role in PEOPLE},
-        "subject": str(mail["Subject"] or ""),
+        "subject": one_line(str(mail["Subject"] or "")),
         "body": tidy(text),
         "files": sorted(str(one.get_filename()) for one in mail.iter_attachments() if one.get_filename()),
     }
+
+
+def _read(part: EmailMessage) -> str:
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError):  # a charset that nobody knows
+        data = part.get_payload(decode=True)
+        return data.decode("utf-8", "replace") if isinstance(data, bytes) else ""
+
+
+def one_line(text: str) -> str:
+    """A header as it is written: folded ones, too, are one line."""
+    return re.sub(r"[\x00-\x1f]+", " ", text).strip()
 
 
 def tidy(text: str) -> str:
@@ -149,7 +166,7 @@ def tidy(text: str) -> str:
 def header(message: Mapping[str, Any], name: str) -> str:
     """A header of a message as the API gives it; empty where there is none."""
     headers = (message.get("payload") or {}).get("headers") or ()
-    return next((str(one["value"]) for one in headers if one["name"].lower() == name.lower()), "")
+    return next((one_line(str(one["value"])) for one in headers if one["name"].lower() == name.lower()), "")
 
 
 def is_marked(message: Mapping[str, Any], marked: str) -> bool:

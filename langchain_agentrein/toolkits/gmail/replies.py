@@ -42,7 +42,14 @@ def reading() -> Iterator[None]:
             yield
     except NotDone:
         raise
-    except (Error, OSError, httplib2.HttpLib2Error, http.client.HTTPException, ReplyLost) as error:
+    except (
+        Error,
+        OSError,
+        ValueError,
+        httplib2.HttpLib2Error,
+        http.client.HTTPException,
+        ReplyLost,
+    ) as error:
         raise NotDone(f"Gmail could not be read, nothing was done: {_said(error)}") from error
 
 

@@ -25,6 +25,7 @@ from langchain_agentrein.toolkits.gmail.mime import (
     is_marked,
     mark,
     writable,
+    writing_it,
     written,
 )
 from langchain_agentrein.toolkits.gmail.operation import DraftId, GmailOperation, MessageId, link
@@ -169,15 +170,13 @@ class SendMessage(Sending):
         hub, before = hub_of(api), action.before
         answers = before["answers"] or {}
         headers = {"In-Reply-To": answers.get("message_id"), "References": answers.get("references")}
-        mail = written(
-            {"to": self.to, "cc": self.cc, "bcc": self.bcc},
-            before["subject"],
-            self.body,
-            marked=mark(action),
-            at=action.started_at,
-            headers={name: value for name, value in headers.items() if value},
-        )
-        message: dict[str, Json] = {"raw": encoded(mail)}
+        people = {"to": self.to, "cc": self.cc, "bcc": self.bcc}
+        told = {name: value for name, value in headers.items() if value}
+        with writing_it():
+            mail = written(
+                people, before["subject"], self.body, marked=mark(action), at=action.started_at, headers=told
+            )
+            message: dict[str, Json] = {"raw": encoded(mail)}
         if answers:
             message["threadId"] = answers["thread"]
         return self.told(hub.send(hub.users.messages().send(userId=ME, body=message)))

@@ -13,6 +13,7 @@ from langchain_agentrein.operation import Assessment, Happened, NotHappened, Pro
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.mime import Address, Subject
 from langchain_agentrein.toolkits.gmail.operation import BASIC, SHARING, GmailOperation
+from langchain_agentrein.toolkits.gmail.replies import Gone
 
 
 class Setting(GmailOperation):
@@ -61,7 +62,10 @@ class Setting(GmailOperation):
         return self.given()
 
     def observe(self, api: Any, action: Action) -> Json:
-        present = self.read(hub_of(api))
+        try:
+            present = self.read(hub_of(api))
+        except Gone:  # an address to send as, which somebody removed
+            return None
         return {name: present[name] for name in action.before["was"]}
 
     def as_before(self, action: Action) -> Json:

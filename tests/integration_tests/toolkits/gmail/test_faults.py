@@ -12,7 +12,7 @@ from googleapiclient.discovery import build
 from langchain_agentrein import AgentRein, NotDone, Status
 from langchain_agentrein.engine import Call
 from langchain_agentrein.flow import run
-from langchain_agentrein.toolkits.gmail import GmailToolkit, Hub
+from langchain_agentrein.toolkits.gmail import GmailToolkit, Hub, send_as
 from langchain_agentrein.toolkits.gmail.mime import encoded, written
 from tests.integration_tests.toolkits.gmail.doing import back, call, refused
 from tests.integration_tests.toolkits.gmail.making import (
@@ -23,6 +23,8 @@ from tests.integration_tests.toolkits.gmail.making import (
     drafted,
     filtered,
     label,
+    no_alias,
+    renamed,
     sent,
     trashed,
 )
@@ -250,6 +252,21 @@ def test_messages_that_somebody_deleted_are_told_and_the_rest_is_restored(
     assert action.status is Status.CONFLICT
     assert any(first in one for one in action.undo.residue)
     assert mail.state()["messages"][second]["labels"] == ["INBOX", "STARRED"]
+
+
+def test_a_label_or_an_address_that_somebody_removed_is_a_conflict(
+    mail: Mailbox, through: Hub, rein: AgentRein
+) -> None:
+    session = call(rein, renamed(mail), through)
+    [action] = session.actions()
+    mail.ask("DELETE", f"labels/{action.receipt['id']}")
+    assert back(rein, session).status is Status.CONFLICT
+
+    no_alias(mail)
+    operation = send_as.UpdateSendAs(address="sales@acme.com", signature="new")
+    session = call(rein, operation, through)
+    del mail.front.settings.send_as["sales@acme.com"]
+    assert back(rein, session).status is Status.CONFLICT
 
 
 def test_a_draft_that_somebody_deleted_is_undone_already(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from langchain_agentrein.flow import run
 from langchain_agentrein.toolkits.gmail import Hub, correcting
 from langchain_agentrein.toolkits.gmail.hub import SKEW
 from langchain_agentrein.toolkits.gmail.mime import MARK, decoded, given, is_marked
-from langchain_agentrein.toolkits.gmail.send import SendMessage
+from langchain_agentrein.toolkits.gmail.send import SendDraft, SendMessage
 from langchain_agentrein.toolkits.gmail.template import Correction
 from tests.integration_tests.toolkits.gmail.doing import back, call, refused
 from tests.integration_tests.toolkits.gmail.making import draft_sent, sent
@@ -120,6 +121,27 @@ def test_a_correction_that_may_have_been_sent_waits_for_a_person(
     rein.approve(action.id, by="ana")
     rein.rollback(session=session.id, by="ana")
     assert session.actions()[0].status is Status.COMPENSATED
+    assert len(corrections(mail)) == 1
+
+
+def test_so_it_does_where_nobody_can_look(
+    mail: Mailbox, proxy: Proxy, through: Hub, rein: AgentRein, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That Gmail cannot be read after a lost reply says nothing about the correction."""
+    session = call(rein, sent(mail), through)
+    real, looked = correcting.Correcting._already, list[int]()
+
+    def flaky(self: Any, people: Any) -> set[str]:
+        looked.append(1)
+        if len(looked) > 1:
+            raise NotDone("Gmail could not be read, nothing was done")
+        return real(self, people)
+
+    monkeypatch.setattr(correcting.Correcting, "_already", flaky)
+    proxy.fault = Fault("swallow")
+    action = back(rein, session)
+    assert (action.status, len(looked)) == (Status.STUCK, 2)
+    assert "its undo may have happened" in (action.undo.error or "")
     assert len(corrections(mail)) == 1
 
 
@@ -273,6 +295,15 @@ def test_what_is_no_address_or_no_line_is_refused(wrong: dict[str, Any]) -> None
         SendMessage(**{"subject": "s", "body": "b", **wrong})
 
 
+def test_odd_headers_of_others_do_no_harm(mail: Mailbox, proxy: Proxy, through: Hub, rein: AgentRein) -> None:
+    odd = "To: ana@acme.com, undisclosed-recipients:;\r\nSubject: =?utf-8?q?a=0Ab?=\r\nContent-Type: text/plain; charset=x-no\r\n\r\nhi"
+    written = base64.urlsafe_b64encode(odd.encode()).decode()
+    draft = mail.ask("POST", "drafts", {"message": {"raw": written}})["id"]
+    session = call(rein, SendDraft(draft_id=draft), through)
+    assert back(rein, session).status is Status.COMPENSATED
+    assert [one["to"] for one in corrections(mail)] == [["ana@acme.com"]]
+
+
 def test_what_cannot_be_written_was_not_sent(mail: Mailbox, through: Hub, rein: AgentRein) -> None:
     odd = SendMessage.model_construct(to=["ana@acme.com"], cc=[], bcc=[], subject="s", body="\ud800")
     odd.in_reply_to = None
@@ -290,6 +321,29 @@ def test_long_after_whoever_was_told_is_found_by_a_search(
     monkeypatch.setattr(through, "told", _Forgetful())
     back(rein, session)
     assert sorted(one["to"] for one in corrections(mail)) == [["ana@acme.com"], ["dan@acme.com"]]
+
+
+def test_each_mail_is_read_once_however_many_are_corrected(
+    mail: Mailbox, through: Hub, rein: AgentRein, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = rein.session(intent="newsletter")
+    for n in range(6):
+        call(rein, SendMessage(to=[f"p{n}@acme.com"], subject="News", body="b"), through, session)
+    asked, real = list[str](), Hub.each
+
+    def noting(self: Hub, requests: Any, **options: Any) -> Any:
+        def noted() -> Any:
+            for request in requests:
+                asked.append(request.uri)
+                yield request
+
+        return real(self, noted(), **options)
+
+    monkeypatch.setattr(Hub, "each", noting)
+    back(rein, session)
+    assert len(corrections(mail)) == 6
+    read = [one for one in asked if "/messages/" in one and "format=full" in one]
+    assert len(read) == len(set(read)), "none is read twice"
 
 
 class _Forgetful(set[str]):
