@@ -72,9 +72,6 @@ class Described:
                     yield f"{name} is no boolean: {value}"
                 if described["type"] == "integer" and not value.isdigit():
                     yield f"{name} is no integer: {value}"
-        for name, described in method.get("parameters", {}).items():
-            if described.get("required") and described["location"] == "query" and name not in query:
-                yield f"{name} is missing"
 
     def _value(self, schema: Mapping[str, Any], value: Any, where: str) -> Iterator[str]:
         if "$ref" in schema:

@@ -70,6 +70,8 @@ def twin(given: httplib2.Http, kind: type[httplib2.Http]) -> httplib2.Http:
         proxy_info=given.proxy_info,
         ca_certs=given.ca_certs,
         disable_ssl_certificate_validation=given.disable_ssl_certificate_validation,
+        tls_maximum_version=given.tls_maximum_version,
+        tls_minimum_version=given.tls_minimum_version,
     )
     fresh.credentials, fresh.certificates = given.credentials, given.certificates
     fresh.follow_redirects = given.follow_redirects

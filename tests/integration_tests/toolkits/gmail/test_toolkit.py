@@ -28,6 +28,7 @@ from tests.integration_tests.toolkits.gmail.making import archived
 from tests.integration_tests.toolkits.gmail.table import PAGE, page
 from tests.integration_tests.toolkits.gmail.world import EMAIL, Mailbox, service
 from tests.support.agents import calls, script
+from tests.support.discovery import described
 
 
 def test_the_page_tells_what_the_operations_declare() -> None:
@@ -168,6 +169,29 @@ def test_the_accident(mail: Mailbox, through: Hub, tmp_path: Path) -> None:
         ]
         assert mail.state()["messages"][came["id"]]["labels"] == ["INBOX", "Sent by mistake", "UNREAD"]
         assert "may have been read" in str(rein.timeline(thread="support").to_dict())
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "wrong"),
+    [
+        ("POST", "messages/1/star", {}, "no method is"),
+        ("GET", "messages?maxResults=ten", None, "no integer"),
+        ("GET", "messages?label=INBOX", None, "no parameter label"),
+        ("GET", "messages/1?format=html", None, "format cannot be html"),
+        ("GET", "messages?includeSpamTrash=yes", None, "no boolean"),
+        ("POST", "messages/1/modify", {"add": ["INBOX"]}, "no field add"),
+        ("POST", "messages/1/modify", {"addLabelIds": "INBOX"}, "is no array"),
+        ("PUT", "settings/vacation", {"startTime": 1}, "is no string"),
+        ("PUT", "settings/vacation", {"startTime": "now"}, "is no int64"),
+        ("PUT", "settings/autoForwarding", {"disposition": "burn"}, "cannot be 'burn'"),
+        ("POST", "labels", None, "wants a body"),
+        ("POST", "messages/1/trash", {}, "takes no body"),
+    ],
+)
+def test_a_request_that_google_does_not_describe_is_seen(verb: str, path: str, body: Any, wrong: str) -> None:
+    sent = b"" if body is None else json.dumps(body).encode()
+    said = described("gmail.v1").problems(verb, f"/gmail/v1/users/me/{path}", sent)
+    assert any(wrong in one for one in said), said
 
 
 def test_without_the_sdk_it_says_what_to_install() -> None:
