@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
-from langchain_agentrein.errors import NotDone
+from langchain_agentrein.errors import Conflict, NotDone
 from langchain_agentrein.operation import Assessment, Happened, NotHappened, Probed, Undone
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.mime import Address
 from langchain_agentrein.toolkits.gmail.operation import BASIC, SHARING, GmailOperation
-from langchain_agentrein.toolkits.gmail.relabelling import resolved
+from langchain_agentrein.toolkits.gmail.relabelling import ids_now, names_of, resolved
 
 FilterId = Annotated[str, Field(pattern=r"^[\w-]+$", description="The filter's id.")]
 
@@ -32,6 +32,11 @@ def bare(one: Mapping[str, Any]) -> dict[str, Json]:
     }
     criteria = {name: value for name, value in (one.get("criteria") or {}).items() if value}
     return {"criteria": criteria, "action": action}
+
+
+def _labels(one: Mapping[str, Any]) -> dict[str, list[str]]:
+    action = one.get("action") or {}
+    return {name: action[name] for name in ("addLabelIds", "removeLabelIds") if action.get(name)}
 
 
 class _OnFilters(GmailOperation):
@@ -137,11 +142,25 @@ class DeleteFilter(_OnFilters):
     filter_id: FilterId
 
     def snapshot(self, api: Any) -> Json:
-        """{"filter": {"criteria", "action"}}"""
-        there = [one for one in all_of(hub_of(api)) if one["id"] == self.filter_id]
+        """{"filter": {"criteria", "action"}, "names": {label id: name}}"""
+        hub = hub_of(api)
+        there = [one for one in all_of(hub) if one["id"] == self.filter_id]
         if not there:
             raise NotDone(f"there is no filter {self.filter_id}")
-        return {"filter": bare(there[0])}
+        labels = [one for ids in _labels(there[0]).values() for one in ids]
+        return {"filter": bare(there[0]), "names": names_of(hub, labels)}
+
+    def _as_it_was(self, hub: Hub, action: Action) -> dict[str, Json]:
+        """The filter, by the ids that its labels have now.
+
+        Raises:
+            Conflict: One of them is gone.
+        """
+        was, ids = action.before["filter"], ids_now(hub, action.before["names"])
+        if gone := [action.before["names"][one] for one, now in ids.items() if now is None]:
+            raise Conflict(f"its label is gone by now: {', '.join(gone)}")
+        again = {name: sorted(ids.get(one) or one for one in given) for name, given in _labels(was).items()}
+        return {**was, "action": {**was["action"], **again}}
 
     def do(self, api: Any, action: Action) -> Json:
         """receipt: {"id": str}"""
@@ -151,7 +170,12 @@ class DeleteFilter(_OnFilters):
 
     def observe(self, api: Any, action: Action) -> Json:
         """{"there": bool}: this one, or one that does the same"""
-        return {"there": any(bare(one) == action.before["filter"] for one in all_of(hub_of(api)))}
+        hub = hub_of(api)
+        known = all_of(hub)
+        if any(one["id"] == self.filter_id for one in known):
+            return {"there": True}
+        was = self._as_it_was(hub, action)
+        return {"there": any(bare(one) == was for one in known)}
 
     def as_before(self, action: Action) -> Json:
         return {"there": True}
@@ -167,5 +191,6 @@ class DeleteFilter(_OnFilters):
 
     def undo(self, api: Any, action: Action) -> Undone:
         hub = hub_of(api)
-        again = hub.send(hub.users.settings().filters().create(userId=ME, body=action.before["filter"]))
+        body = self._as_it_was(hub, action)
+        again = hub.send(hub.users.settings().filters().create(userId=ME, body=body))
         return Undone([f"it has another id: {again['id']}", "mail that arrived meanwhile was not filtered"])

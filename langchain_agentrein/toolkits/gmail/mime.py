@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from email import message_from_bytes, policy
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import format_datetime, getaddresses
 from hashlib import sha256
@@ -154,7 +156,11 @@ def _read(part: EmailMessage) -> str:
 
 
 def one_line(text: str) -> str:
-    """A header as it is written: folded ones, too, are one line."""
+    """A header as people read it: in words, and folded or not, in one line."""
+    try:
+        text = str(make_header(decode_header(text)))
+    except (LookupError, ValueError, HeaderParseError):
+        pass
     return re.sub(r"[\x00-\x1f]+", " ", text).strip()
 
 

@@ -61,6 +61,23 @@ def resolved(hub: Hub, names: Collection[str]) -> list[str]:
     return sorted(set(found))
 
 
+def names_of(hub: Hub, ids: Collection[str]) -> dict[str, str]:
+    """The names of those labels that are the user's own: they may be deleted, and created again with another id."""
+    if all(one.isupper() for one in ids):  # Gmail's own: INBOX, CATEGORY_SOCIAL
+        return {}
+    known = hub.get(hub.users.labels().list(userId=ME)).get("labels") or ()
+    return {one["id"]: one["name"] for one in known if one["id"] in ids and one.get("type") == "user"}
+
+
+def ids_now(hub: Hub, names: Mapping[str, str]) -> dict[str, str | None]:
+    """The id that each label has now, by the one that it had: its own, that of its namesake, or `None`."""
+    if not names:
+        return {}
+    known = hub.get(hub.users.labels().list(userId=ME)).get("labels") or ()
+    ids, by_name = {one["id"] for one in known}, {one["name"]: one["id"] for one in known}
+    return {one: one if one in ids else by_name.get(name) for one, name in names.items()}
+
+
 def modify(hub: Hub, ids: Sequence[str], add: Iterable[str], remove: Iterable[str]) -> None:
     """Change the labels of messages, as few requests as it takes."""
     body: dict[str, Json] = {"addLabelIds": sorted(add), "removeLabelIds": sorted(remove)}
@@ -76,7 +93,7 @@ def modify(hub: Hub, ids: Sequence[str], add: Iterable[str], remove: Iterable[st
 class Relabelling(GmailOperation):
     """Changes what messages carry. The undo changes back, message by message, only the labels that this changed.
 
-    before: {"was": {message id: [label id]}, "add": [label id], "remove": [label id]}
+    before: {"was": {message id: [label id]}, "add": [label id], "remove": [label id], "names": {label id: name}}
     after: {"<message id> <label id>": bool}, `None` for a message that is gone
     """
 
@@ -109,7 +126,9 @@ class Relabelling(GmailOperation):
         was = self.present(hub)
         if missing := [one for one, labels in was.items() if labels is None]:
             raise Gone(f"there is no message {', '.join(missing)}")
-        return {"was": dict(was), "add": add, "remove": remove}
+        before = {"was": dict(was), "add": add, "remove": remove}
+        watched = set[str]().union(*(self.watched(before, one) for one in was))
+        return {**before, "names": names_of(hub, watched)}
 
     def do(self, api: Any, action: Action) -> Json:
         hub = hub_of(api)
@@ -117,7 +136,16 @@ class Relabelling(GmailOperation):
         return self.told(action)
 
     def observe(self, api: Any, action: Action) -> Json:
-        return self._fields(action, labels_of(hub_of(api), action.before["was"]))
+        hub = hub_of(api)
+        labels = labels_of(hub, action.before["was"])
+        former = {now: one for one, now in ids_now(hub, action.before["names"]).items() if now is not None}
+        return self._fields(
+            action,
+            {
+                message: None if there is None else [former.get(one, one) for one in there]
+                for message, there in labels.items()
+            },
+        )
 
     def _fields(self, action: Action, labels: Mapping[str, Collection[str] | None]) -> dict[str, Json]:
         fields: dict[str, Json] = {}
@@ -152,9 +180,9 @@ class Relabelling(GmailOperation):
 
     def undo(self, api: Any, action: Action) -> Undone:
         hub, before, after = hub_of(api), self.as_before(action), action.after or {}
-        now = self.observe(hub, action)
+        now, ids = self.observe(hub, action), ids_now(hub, action.before["names"])
         groups: dict[tuple[frozenset[str], frozenset[str]], list[str]] = defaultdict(list)
-        gone: list[str] = []
+        left: dict[str, str] = {}
         for message in action.before["was"]:
             back: dict[bool, set[str]] = {True: set(), False: set()}
             for label in self.watched(action.before, message):
@@ -162,15 +190,17 @@ class Relabelling(GmailOperation):
                 ours = action.undo_forced or after.get(field) != before[field]
                 if not ours or (action.undo_fields is not None and field not in action.undo_fields):
                     continue
+                identity = ids.get(label, label)
                 if now[field] is None:
-                    gone.append(field)
+                    left[field] = f"the message {message} is gone by now"
+                elif identity is None:
+                    left[field] = f"the label {action.before['names'][label]!r} is gone by now"
                 elif now[field] != before[field] and label not in FIXED:
-                    back[before[field]].add(label)
+                    back[before[field]].add(identity)
             if back[True] or back[False]:
                 groups[frozenset(back[True]), frozenset(back[False])].append(message)
         for (add, remove), messages in groups.items():
             modify(hub, messages, add, remove)
-        lost = sorted({field.partition(" ")[0] for field in gone})
-        if len(lost) == len(action.before["was"]):
-            raise Conflict(f"deleted by now: {', '.join(lost)}")
-        return Undone([f"the message {one} is gone by now" for one in lost], left=gone)
+        if left and all(there is None for there in now.values()):
+            raise Conflict("deleted by now", sorted(set(left.values())))
+        return Undone(sorted(set(left.values())), left=list(left))

@@ -40,7 +40,7 @@ def undrafted(mail: Mailbox) -> Operation:
 
 
 def draft_sent(mail: Mailbox) -> Operation:
-    return send.SendDraft(draft_id=mail.draft())
+    return send.SendDraft(draft_id=mail.draft("Pläne für Mai"))
 
 
 def archived(mail: Mailbox) -> Operation:
