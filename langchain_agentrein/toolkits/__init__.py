@@ -10,11 +10,12 @@ from langchain_agentrein.toolkits.base import ReversibleToolkit, Toolkit
 if TYPE_CHECKING:
     from langchain_agentrein.toolkits.files import FilesToolkit
     from langchain_agentrein.toolkits.github import GitHubToolkit
+    from langchain_agentrein.toolkits.gmail import GmailToolkit
     from langchain_agentrein.toolkits.sql import SQLToolkit
 
-_HOMES = {"FilesToolkit": "files", "GitHubToolkit": "github", "SQLToolkit": "sql"}
+_HOMES = {"FilesToolkit": "files", "GitHubToolkit": "github", "GmailToolkit": "gmail", "SQLToolkit": "sql"}
 
-__all__ = ["FilesToolkit", "GitHubToolkit", "ReversibleToolkit", "SQLToolkit", "Toolkit"]
+__all__ = ["FilesToolkit", "GitHubToolkit", "GmailToolkit", "ReversibleToolkit", "SQLToolkit", "Toolkit"]
 
 
 def __getattr__(name: str) -> Any:

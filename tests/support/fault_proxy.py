@@ -29,6 +29,7 @@ class Fault:
             the server sees it. `answer`: `status` instead of the server. `answer after`: it is done, and then `status`.
         skip: So many requests that write pass first.
         times: So many are broken.
+        reply: What an answer says, as JSON; otherwise `message`.
         reads: Requests that read are broken, too.
         after: So many requests that write have reached the server before.
     """
@@ -37,6 +38,7 @@ class Fault:
     status: int = 503
     headers: dict[str, str] = field(default_factory=dict)
     message: str = "broken on purpose"
+    reply: Any = None
     skip: int = 0
     times: int = 1
     reads: bool = False
@@ -126,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
             upstream.close()
 
     def _answer(self, fault: Fault) -> None:
-        reply = json.dumps({"message": fault.message}).encode()
+        reply = json.dumps(fault.reply or {"message": fault.message}).encode()
         self._send(fault.status, [("Content-Type", "application/json"), *fault.headers.items()], reply)
 
     def _send(self, status: int, headers: list[tuple[str, str]], reply: bytes) -> None:

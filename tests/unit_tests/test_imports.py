@@ -10,7 +10,9 @@ import pytest
 
 SDKS = {
     "github",
+    "google",
     "googleapiclient",
+    "httplib2",
     "hubspot",
     "langchain_community",
     "notion_client",

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
-from pathlib import Path
-
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.github import GitHubToolkit
-from langchain_agentrein.toolkits.github.operation import GitHubOperation
 from tests.integration_tests.toolkits.github.test_laws import NOT_SERVED
+from tests.support import operations_table
 
-PAGE = Path(__file__).parents[4] / "docs" / "github.md"
-BEGIN, END = "<!-- written by make operations -->\n", "<!-- until here -->\n"
-
-
-def row(operation: type[Operation]) -> str:
-    """One line of the table."""
-    assert issubclass(operation, GitHubOperation)
-    said = " ".join((inspect.getdoc(operation) or "").split())
-    reaches = ", ".join(sorted(map(str, operation.undo_effects))) or "-"
-    probe = "yes" if operation.overrides("probe") else "-"
-    proved = "the contract only" if operation.name in NOT_SERVED else "emulator"
-    if operation.read_only:
-        return f"| `{operation.name}` | {said} | - | - | - | - | {', '.join(operation.scopes)} | {proved} |"
-    return (
-        f"| `{operation.name}` | {said} | {operation.reversal} | {operation.risk} | {reaches} | {probe} "
-        f"| {', '.join(operation.scopes)} | {proved} |"
-    )
+PAGE = operations_table.DOCS / "github.md"
 
 
-def table() -> str:
-    """All of them."""
-    head = [
-        "| operation | what it does, and what its undo does | reversal | risk | the undo itself | probe "
-        "| token's permission | proved against |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    return "\n".join([*head, *(row(operation) for operation in GitHubToolkit.operations)]) + "\n"
+def proved(operation: type[Operation]) -> str:
+    """What an operation is proved against."""
+    return "the contract only" if operation.name in NOT_SERVED else "emulator"
 
 
 def page(now: str) -> str:
     """The page with the table renewed."""
-    before, _, rest = now.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return operations_table.page(now, GitHubToolkit, "token's permission", proved)
 
 
 if __name__ == "__main__":
