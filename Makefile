@@ -8,7 +8,7 @@ PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 pyth
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-issues serve test serve-test matrix operations bench lint format type build lock clean bench-correctness soak
+.PHONY: help demo demo-issues demo-mails serve test serve-test matrix operations bench lint format type build lock clean bench-correctness soak
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -18,6 +18,9 @@ demo: $(VENV)/.package  ## Watch an agent being stopped, failing, and undone; of
 
 demo-issues: $(VENV)/.emulators  ## Watch an agent tidy the wrong issues on an emulator of GitHub, and be taken back
 	@if [ -t 0 ]; then $(BIN)/agentrein demo --issues; else $(BIN)/agentrein demo --issues --yes; fi
+
+demo-mails: $(VENV)/.emulators  ## Watch an agent write to 200 people instead of 12, and nothing leave
+	@if [ -t 0 ]; then $(BIN)/agentrein demo --mails; else $(BIN)/agentrein demo --mails --yes; fi
 
 test: $(VENV)/.emulators  ## Run every test; a PostgreSQL comes along
 	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-120} $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

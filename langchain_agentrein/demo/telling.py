@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from langchain_agentrein.intent import reasoning_of
 from langchain_agentrein.timeline.shown import brief, line
 
 EXIT_DIFFERS = 1
+MANY = 6
+"""Calls of one kind that are all shown; of more, the first few are."""
+FEW = 3
 
 
 class Telling:
@@ -29,6 +33,8 @@ class Telling:
 
     def __init__(self, console: Console, *, yes: bool) -> None:
         self.console, self.yes = console, yes
+        self._announced: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
 
     def noticed(self, message: BaseMessage) -> None:
         """Called with every message, before it is shown."""
@@ -78,14 +84,27 @@ class Telling:
                 self.console.print(Text.assemble(("\nthinks ", "bold magenta"), (why, "italic")))
             if message.text:
                 self.console.print(Text.assemble(("agent  ", "bold green"), message.text))
+            self._answers = Counter()
+            self._announced = Counter(call["name"] for call in message.tool_calls)
+            shown: Counter[str] = Counter()
             for call in message.tool_calls:
-                self.console.print(
-                    Text.assemble("       ", (call["name"], "bold"), f"  {brief(call['args'])}")
-                )
+                shown[call["name"]] += 1
+                what = Text.assemble("       ", (call["name"], "bold"), f"  {brief(call['args'])}")
+                self._one_of_many(call["name"], shown, what)
         elif isinstance(message, ToolMessage):
+            name = str(message.name)
+            self._answers[name] += 1
             style = "red" if message.status == "error" else "bright_black"
-            result = Text.assemble(f"       {message.name} -> ", (line(str(message.content), 300), style))
-            self.console.print(result, no_wrap=message.status != "error", overflow="ellipsis")
+            what = Text.assemble(f"       {name} -> ", (line(str(message.content), 300), style))
+            self._one_of_many(name, self._answers, what, cut=message.status != "error")
+
+    def _one_of_many(self, name: str, shown: Counter[str], what: Text, *, cut: bool = False) -> None:
+        """Of very many calls at once, the first few."""
+        many = self._announced[name]
+        if many <= MANY or shown[name] <= FEW:
+            self.console.print(what, no_wrap=cut, overflow="ellipsis")
+        elif shown[name] == FEW + 1:
+            self.console.print(Text(f"       ... and {many - FEW} more", "bright_black"))
 
     def _ask(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         return [self._decide(request) for request in requests]

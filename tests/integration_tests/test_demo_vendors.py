@@ -1,4 +1,4 @@
-"""`agentrein demo --issues`, run as a user runs it; what it claims is checked again, from its journal."""
+"""`agentrein demo --issues` and `--mails`, run as a user runs it; what they claim is checked again, from their journals."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from langchain_agentrein import AgentRein, Status
 from langchain_agentrein.action import SessionStatus
 from langchain_agentrein.demo.emulator import HOME
 from langchain_agentrein.demo.issues.script import THREAD
+from langchain_agentrein.demo.mails.script import THREAD as FOLLOW_UP
 
 installed = (HOME / "node_modules").exists() or os.environ.get("CI") == "true"
 
@@ -60,3 +61,23 @@ def test_it_is_scripted_alone(tmp_path: Path) -> None:
     done = demo("--issues", "--kill", "--yes", cwd=tmp_path)
 
     assert (done.returncode, "leave --kill and --model out" in done.stderr) == (2, True)
+
+
+@pytest.mark.skipif(not installed, reason="no emulators: make test installs them")
+def test_no_mail_to_the_wrong_people_leaves(tmp_path: Path) -> None:
+    done = demo("--mails", "--yes", "--dir", str(tmp_path / "world"), cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "No mail left" in done.stdout
+    assert "the 12 mails left" in done.stdout
+    with AgentRein(f"sqlite:///{tmp_path}/world/agentrein.db") as rein:
+        second, first = rein.sessions(thread=FOLLOW_UP)
+        dropped = [
+            one.status for one in rein.actions(session=first.id) if one.operation == "gmail.messages.send"
+        ]
+        sent = [one for one in rein.actions(session=second.id) if one.operation == "gmail.messages.send"]
+    assert first.status is SessionStatus.ROLLED_BACK and second.status is SessionStatus.COMPLETED
+    assert dropped == [Status.DROPPED] * 200
+    assert [one.status for one in sent] == [Status.EXECUTED] * 12
+    assert len({one.args["to"][0] for one in sent}) == 12

@@ -84,7 +84,8 @@ def main(spec: Spec) -> dict[str, Any]:
     """Live that life; what came of it.
 
     Returns:
-        `{"state": "done" | "asked" | "failed" | "error", "asked": [...], "why": str, "reached": [...]}`
+        `{"state": "done" | "asked" | "failed" | "error", "asked": [...], "why": str, "reached": [...], "anew": bool}`;
+        `anew`: no checkpoint was left to resume, and the message was sent once more.
     """
     POINTS.arm(spec.point, (lambda: harm(spec)) if spec.harm else None)
     told = _run(spec) if spec.drive == "sync" else asyncio.run(_arun(spec))
@@ -121,10 +122,11 @@ def _run(spec: Spec) -> dict[str, Any]:
         with _saver(spec) as saver:
             agent, config = _agent(spec, rein, saver), _config(spec)
             given = _given(spec, agent.get_state(config) if spec.act == "resume" else None)
+            anew = {"anew": spec.act == "resume" and isinstance(given, dict)}
             try:
-                return _told(agent.invoke(given, config, durability=spec.durability))
+                return anew | _told(agent.invoke(given, config, durability=spec.durability))
             except SessionFailed as failed:
-                return {"state": "failed", "why": str(failed)}
+                return anew | {"state": "failed", "why": str(failed)}
 
 
 async def _arun(spec: Spec) -> dict[str, Any]:
@@ -139,10 +141,11 @@ async def _arun(spec: Spec) -> dict[str, Any]:
         async with _asaver(spec) as saver:
             agent, config = _agent(spec, rein, saver), _config(spec)
             given = _given(spec, await agent.aget_state(config) if spec.act == "resume" else None)
+            anew = {"anew": spec.act == "resume" and isinstance(given, dict)}
             try:
-                return _told(await agent.ainvoke(given, config, durability=spec.durability))
+                return anew | _told(await agent.ainvoke(given, config, durability=spec.durability))
             except SessionFailed as failed:
-                return {"state": "failed", "why": str(failed)}
+                return anew | {"state": "failed", "why": str(failed)}
 
 
 def _config(spec: Spec) -> Any:

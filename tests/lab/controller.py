@@ -183,7 +183,7 @@ class _Playing:
         self.story = STORIES[trial.story]
         self.home = lab.home / case
         self.home.mkdir()
-        self.lives, self.fired = 0, False
+        self.lives, self.fired, self.anew = 0, False, False
         self.reached: list[list[str]] = []
         self.notes: list[str] = []
         for thing, value in BEFORE.items():
@@ -233,7 +233,7 @@ class _Playing:
                     HELD,
                     gap=self.trial.harm == "stop" and in_gap(self.trial.point),
                     late=self.trial.harm == "stop" and self.story.scenario == "together",
-                    lossy=self.spec.durability == "exit",
+                    lossy=self.anew,
                 ),
                 self.lab.world,
                 rein,
@@ -272,6 +272,7 @@ class _Playing:
             life.wake()
             life.until()
         told = life.told
+        self.anew = self.anew or bool(told.get("anew"))
         if harmed and trial.harm not in FAULTS:
             self.fired = self.fired or trial.point in told["reached"] or life.code == -9
         self.reached.append(told["reached"])

@@ -39,8 +39,8 @@ class Case:
             nobody but the service can refuse it.
         late: A sibling of the call that was stopped may have been in that gap: its effect may be recorded as a further
             generation, and nothing else is allowed to it.
-        lossy: Checkpoints are written at the exit alone: a run whose session was completed, and whose only checkpoint was
-            lost, looks like a replay from an old checkpoint, which does again what comes after it.
+        lossy: Every checkpoint of the thread was lost, and the message was sent once more: that is another turn, which
+            does again what the first one did.
     """
 
     name: str
