@@ -55,6 +55,8 @@ def recover(core: Core, *, retries: int = 0, pause: float = 30.0) -> Flow[Rollba
             sessions |= dict.fromkeys(done.session_ids)
             lines |= {line.action_id: line for line in done.lines}
     for action in (yield from release_due(core)):
+        if action.status is Status.EXECUTING:
+            continue  # another worker is at it, and will tell
         sessions |= {action.session_id: None}
         lines[action.id] = ReportLine.of_released(action)
     return RollbackReport(tuple(sessions), tuple(lines.values()))

@@ -20,12 +20,12 @@ from pydantic import Field
 from langchain_agentrein import AgentRein, ReversibleTool, SessionFailed, reversible
 from tests.integration_tests.engine.sessions import THREAD, Workers, check, newest_first
 from tests.support.agents import Declined, calls
-from tests.support.ground import CHILDREN, Confirm, Create, Gated, Put, Send
+from tests.support.ground import CHILDREN, Confirm, Create, Gated, Held, Put, Send
 from tests.support.models import ScriptedModel, _fresh
 from tests.support.profiles import examples
 
 ON: Any = {"configurable": {"thread_id": THREAD}}
-WANTED = st.sampled_from(["put", "gated", "confirm", "create", "send", "fail"])
+WANTED = st.sampled_from(["put", "gated", "held", "confirm", "create", "send", "fail"])
 TURN = st.lists(WANTED, min_size=1, max_size=2)
 FORWARD = st.lists(st.sampled_from(["", "", "refuse", "lose reply"]), max_size=2)
 ASYNC = st.booleans()
@@ -66,7 +66,9 @@ class Conversations(RuleBasedStateMachine):
             """Fail."""
             raise Declined("card declined")
 
-        tools = [ReversibleTool.of_operation(cls, self.ground) for cls in (Put, Gated, Confirm, Create, Send)]
+        tools = [
+            ReversibleTool.of_operation(cls, self.ground) for cls in (Put, Gated, Held, Confirm, Create, Send)
+        ]
         broken = reversible(undo=lambda action: None, not_done=(Declined,))(fail)
         return create_agent(
             self.player, [*tools, broken], middleware=[rein.middleware()], checkpointer=self.saver

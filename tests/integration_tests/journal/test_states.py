@@ -50,7 +50,7 @@ class Workers(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, status=st.sampled_from(sorted(PATH)), key=KEYS, generation=st.integers(1, 2))
     def begin(self, worker: int, status: Status, key: str, generation: int) -> None:
-        frozen = self.session is not SessionStatus.OPEN and status in (Status.PROPOSED, Status.EXECUTING)
+        frozen = self.session is not SessionStatus.OPEN and status is not Status.DENIED
         taken = bool(key) and (key, generation) in self.calls
         new = action(status, call_key=key, generation=generation)
         try:
@@ -71,17 +71,23 @@ class Workers(RuleBasedStateMachine):
         self.seen[worker][one] = self.journals[worker].get(one)
 
     @rule(
-        worker=WORKERS, data=st.data(), to=st.sampled_from(sorted(Status)), hold=st.sampled_from([None, 60.0])
+        worker=WORKERS,
+        data=st.data(),
+        to=st.sampled_from(sorted(Status)),
+        hold=st.sampled_from([None, 60.0]),
+        released=st.booleans(),
     )
-    def move(self, worker: int, data: st.DataObject, to: Status, hold: float | None) -> None:
+    def move(self, worker: int, data: st.DataObject, to: Status, hold: float | None, released: bool) -> None:
         if not self.seen[worker]:
             return
         known = self.seen[worker][data.draw(st.sampled_from(sorted(self.seen[worker])))]
         current = self.truth[known.id] == (known.status, known.fence)
         again = to is known.status is Status.COMPENSATING and hold is not None
-        frozen = to is Status.EXECUTING and self.session is not SessionStatus.OPEN
+        goes = to is Status.EXECUTING or (known.status is Status.HELD and to is Status.APPROVED)
+        closed = self.session is not SessionStatus.OPEN
+        frozen = goes and closed and not (released and self.session is SessionStatus.COMPLETED)
         try:
-            moved = self.journals[worker].move(known, to, hold=hold)
+            moved = self.journals[worker].move(known, to, hold=hold, released=released)
         except LostRace:
             assert not current
         except SessionFrozen:
@@ -110,7 +116,10 @@ class Workers(RuleBasedStateMachine):
             assert not paused
             assert self.session is not SessionStatus.OPEN
 
-    @rule(worker=WORKERS, to=st.sampled_from([SessionStatus.OPEN, SessionStatus.ROLLING_BACK]))
+    @rule(
+        worker=WORKERS,
+        to=st.sampled_from([SessionStatus.OPEN, SessionStatus.ROLLING_BACK, SessionStatus.COMPLETED]),
+    )
     def freeze(self, worker: int, to: SessionStatus) -> None:
         self.journals[worker].set_session(SESSION.id, to)
         self.session = to
