@@ -14,8 +14,8 @@ from typing import Any, Final
 from langchain_agentrein.action import Action, Json
 from langchain_agentrein.errors import NotDone, Throttled
 from langchain_agentrein.operation import Undone
+from langchain_agentrein.toolkits.gmail.definitions import all_of
 from langchain_agentrein.toolkits.gmail.hub import ME, SKEW, Hub
-from langchain_agentrein.toolkits.gmail.labels import all_of
 from langchain_agentrein.toolkits.gmail.mime import encoded, header, one_line, text_of, writing_it, written
 
 NOBODY: Final = re.compile(

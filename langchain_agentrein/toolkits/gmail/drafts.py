@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import Field
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
-from langchain_agentrein.errors import NotDone
+from langchain_agentrein.errors import Conflict, NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Undone, Unknown
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.mime import (
@@ -46,6 +46,26 @@ def told(draft: Mapping[str, Any]) -> Json:
     """receipt: {"id": str, "message": str, "url": str}"""
     message = draft["message"]["id"]
     return {"id": draft["id"], "message": message, "url": link(message)}
+
+
+def like(hub: Hub, sought: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any] | None:
+    """The first draft whose message is like this, without its text."""
+    drafts = hub.users.drafts()
+    listed = hub.pages(drafts.list, "drafts")
+    requests = (drafts.get(userId=ME, id=one["id"], format="metadata") for one in listed)
+    found = (one for one in hub.each(requests, missing=True) if one is not None)
+    return next((dict(one) for one in found if sought(one["message"])), None)
+
+
+def now(
+    hub: Hub, draft: str, sought: Callable[[Mapping[str, Any]], bool]
+) -> tuple[str, Mapping[str, Any]] | None:
+    """A draft's id and its message with its bytes: by its id, or as it was written again after it was deleted."""
+    there = raw_of(hub, draft)
+    if there is None:
+        again = like(hub, sought)
+        draft, there = ("", None) if again is None else (again["id"], raw_of(hub, again["id"]))
+    return None if there is None else (draft, there)
 
 
 class CreateDraft(GmailOperation):
@@ -95,8 +115,11 @@ class CreateDraft(GmailOperation):
 
     def observe(self, api: Any, action: Action) -> Json:
         """What people see of it, or `None` once it is gone"""
-        there = raw_of(hub_of(api), action.receipt["id"])
-        return None if there is None else content(decoded(given(there)))
+        there = self._now(hub_of(api), action)
+        return None if there is None else content(decoded(given(there[1])))
+
+    def _now(self, hub: Hub, action: Action) -> tuple[str, Mapping[str, Any]] | None:
+        return now(hub, action.receipt["id"], lambda message: is_marked(message, mark(action)))
 
     def as_before(self, action: Action) -> Json:
         return None
@@ -108,23 +131,13 @@ class CreateDraft(GmailOperation):
     def probe(self, api: Any, action: Action) -> Probed:
         hub = hub_of(api)
         hub.wait_for(action)
-        found = _marked(hub, mark(action))
+        found = like(hub, lambda message: is_marked(message, mark(action)))
         return NotHappened() if found is None else Happened(told(found))
 
     def undo(self, api: Any, action: Action) -> None:
         hub = hub_of(api)
-        hub.send(hub.users.drafts().delete(userId=ME, id=action.receipt["id"]))
-
-
-def _marked(hub: Hub, marked: str) -> dict[str, Any] | None:
-    drafts = hub.users.drafts()
-    listed = hub.pages(drafts.list, "drafts")
-    for draft in hub.each(
-        (drafts.get(userId=ME, id=one["id"], format="metadata") for one in listed), missing=True
-    ):
-        if draft is not None and is_marked(draft["message"], marked):
-            return dict(draft)
-    return None
+        if (there := self._now(hub, action)) is not None:
+            hub.send(hub.users.drafts().delete(userId=ME, id=there[0]))
 
 
 class UpdateDraft(GmailOperation):
@@ -176,19 +189,25 @@ class UpdateDraft(GmailOperation):
                     mail[name.capitalize()] = text
             return mail.as_bytes()
 
-    def _put(self, hub: Hub, action: Action, raw: bytes) -> Any:
+    def _put(self, hub: Hub, action: Action, raw: bytes, draft: str) -> Any:
         message: dict[str, Json] = {"raw": encoded(raw)}
         if action.before["thread"]:
             message["threadId"] = action.before["thread"]
         body = {"message": message}
-        return hub.send(hub.users.drafts().update(userId=ME, id=self.draft_id, body=body))
+        return hub.send(hub.users.drafts().update(userId=ME, id=draft, body=body))
 
     def do(self, api: Any, action: Action) -> Json:
-        return told(self._put(hub_of(api), action, self._changed(action.before["raw"])))
+        return told(self._put(hub_of(api), action, self._changed(action.before["raw"]), self.draft_id))
 
     def observe(self, api: Any, action: Action) -> Json:
-        there = raw_of(hub_of(api), self.draft_id)
-        return None if there is None else content(decoded(given(there)))
+        there = self._now(hub_of(api), action)
+        return None if there is None else content(decoded(given(there[1])))
+
+    def _now(self, hub: Hub, action: Action) -> tuple[str, Mapping[str, Any]] | None:
+        identity = str(decoded(action.before["raw"])["Message-ID"] or "")
+        return now(
+            hub, self.draft_id, lambda message: bool(identity) and header(message, "Message-ID") == identity
+        )
 
     def as_before(self, action: Action) -> Json:
         return action.before["was"]
@@ -207,7 +226,11 @@ class UpdateDraft(GmailOperation):
         )
 
     def undo(self, api: Any, action: Action) -> None:
-        self._put(hub_of(api), action, action.before["raw"])
+        hub = hub_of(api)
+        there = self._now(hub, action)
+        if there is None:
+            raise Conflict("the draft is gone by now")
+        self._put(hub, action, action.before["raw"], there[0])
 
 
 class DeleteDraft(GmailOperation):
@@ -246,12 +269,7 @@ class DeleteDraft(GmailOperation):
 
     def _again(self, hub: Hub, action: Action) -> bool:
         """Whether this undo has written it: one like it may be somebody else's."""
-        drafts = hub.users.drafts()
-        listed = hub.pages(drafts.list, "drafts")
-        each = hub.each(
-            (drafts.get(userId=ME, id=one["id"], format="metadata") for one in listed), missing=True
-        )
-        return any(one and header(one["message"], MARK) == mark(action) for one in each)
+        return like(hub, lambda message: header(message, MARK) == mark(action)) is not None
 
     def as_before(self, action: Action) -> Json:
         return {"there": True}

@@ -12,7 +12,7 @@ from googleapiclient.discovery import build
 from langchain_agentrein import AgentRein, NotDone, Status
 from langchain_agentrein.engine import Call
 from langchain_agentrein.flow import run
-from langchain_agentrein.toolkits.gmail import GmailToolkit, Hub, filters, labelling, labels, send_as
+from langchain_agentrein.toolkits.gmail import GmailToolkit, Hub, filters, labelling, send_as
 from langchain_agentrein.toolkits.gmail.mime import encoded, written
 from tests.integration_tests.toolkits.gmail.doing import back, call, refused
 from tests.integration_tests.toolkits.gmail.making import (
@@ -267,40 +267,6 @@ def test_a_label_or_an_address_that_somebody_removed_is_a_conflict(
     session = call(rein, operation, through)
     del mail.front.settings.send_as["sales@acme.com"]
     assert back(rein, session).status is Status.CONFLICT
-
-
-def test_labels_that_were_emptied_and_deleted_come_back_with_what_they_held(
-    mail: Mailbox, through: Hub, rein: AgentRein
-) -> None:
-    """The label has another id then; who put it on, and took it off, knew the former one."""
-    old, new = mail.label("Old"), mail.label("New")
-    ids = [mail.received(f"No. {n}", labels=(old, "INBOX"))["id"] for n in range(3)]
-    before = mail.state()
-    session = rein.session(intent="reorganise")
-    move = labelling.BatchModifyMessages(message_ids=ids, add=["New"], remove=["Old"])
-    call(rein, move, through, session)
-    call(rein, labels.DeleteLabel(label="Old"), through, session)
-    assert new != old
-
-    report = rein.rollback(session=session.id, by="ana")
-
-    assert report.counts == {"compensated": 1, "restored": 1}
-    assert mail.state() == before
-
-
-def test_a_filter_comes_back_with_the_label_that_came_back(
-    mail: Mailbox, through: Hub, rein: AgentRein
-) -> None:
-    made = mail.filter("ana@acme.com", mail.label("Ana"))
-    session = rein.session(intent="tidy")
-    call(rein, filters.DeleteFilter(filter_id=made), through, session)
-    call(rein, labels.DeleteLabel(label="Ana"), through, session)
-
-    assert rein.rollback(session=session.id, by="ana").counts == {"compensated": 2}
-
-    [(criteria, does)] = mail.state()["filters"]
-    [label] = [one for one in mail.ask("GET", "labels")["labels"] if one["name"] == "Ana"]
-    assert (criteria, does) == ({"from": "ana@acme.com"}, {"addLabelIds": [label["id"]]})
 
 
 def test_a_filter_whose_label_somebody_deleted_is_a_conflict(
