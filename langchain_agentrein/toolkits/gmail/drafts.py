@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -10,6 +10,7 @@ from pydantic import Field
 from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.errors import Conflict, NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Undone, Unknown
+from langchain_agentrein.toolkits.gmail.finding import like, now, people_of, raw_of, sent_as
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.mime import (
     MARK,
@@ -36,36 +37,10 @@ from langchain_agentrein.toolkits.gmail.operation import DraftId, GmailOperation
 COMPOSE = ("gmail.compose",)
 
 
-def raw_of(hub: Hub, draft: str) -> Mapping[str, Any] | None:
-    """A draft's message with its bytes, or `None` where there is no such draft."""
-    found = hub.find(hub.users.drafts().get(userId=ME, id=draft, format="raw"))
-    return None if found is None else found["message"]
-
-
 def told(draft: Mapping[str, Any]) -> Json:
     """receipt: {"id": str, "message": str, "url": str}"""
     message = draft["message"]["id"]
     return {"id": draft["id"], "message": message, "url": link(message)}
-
-
-def like(hub: Hub, sought: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any] | None:
-    """The first draft whose message is like this, without its text."""
-    drafts = hub.users.drafts()
-    listed = hub.pages(drafts.list, "drafts")
-    requests = (drafts.get(userId=ME, id=one["id"], format="metadata") for one in listed)
-    found = (one for one in hub.each(requests, missing=True) if one is not None)
-    return next((dict(one) for one in found if sought(one["message"])), None)
-
-
-def now(
-    hub: Hub, draft: str, sought: Callable[[Mapping[str, Any]], bool]
-) -> tuple[str, Mapping[str, Any]] | None:
-    """A draft's id and its message with its bytes: by its id, or as it was written again after it was deleted."""
-    there = raw_of(hub, draft)
-    if there is None:
-        again = like(hub, sought)
-        draft, there = ("", None) if again is None else (again["id"], raw_of(hub, again["id"]))
-    return None if there is None else (draft, there)
 
 
 class CreateDraft(GmailOperation):
@@ -200,8 +175,12 @@ class UpdateDraft(GmailOperation):
         return told(self._put(hub_of(api), action, self._changed(action.before["raw"]), self.draft_id))
 
     def observe(self, api: Any, action: Action) -> Json:
-        there = self._now(hub_of(api), action)
-        return None if there is None else content(decoded(given(there[1])))
+        hub, wanted = hub_of(api), action.before["wanted"]
+        if (there := self._now(hub, action)) is not None:
+            return content(decoded(given(there[1])))
+        if sent_as(hub, action, people_of(wanted), wanted["subject"], action.before["thread"]) is None:
+            return None
+        return action.before["was"]  # it was sent, and is no draft any more: nothing is left to be put back
 
     def _now(self, hub: Hub, action: Action) -> tuple[str, Mapping[str, Any]] | None:
         identity = str(decoded(action.before["raw"])["Message-ID"] or "")

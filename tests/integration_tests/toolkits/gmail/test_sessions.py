@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from langchain_agentrein import AgentRein
+from langchain_agentrein import AgentRein, Status
 from langchain_agentrein.operation import Operation
-from langchain_agentrein.toolkits.gmail import Hub, drafts, filters, labelling, labels
-from tests.integration_tests.toolkits.gmail.doing import call
+from langchain_agentrein.toolkits.gmail import Hub, drafts, filters, labelling, labels, send
+from tests.integration_tests.toolkits.gmail.doing import back, call
 from tests.integration_tests.toolkits.gmail.world import Mailbox
 
 Then = Callable[[Any], Operation]
@@ -84,6 +84,34 @@ def test_a_draft_that_was_changed_and_deleted_is_as_it_was(
     call(rein, undrafted(draft), through, session)
     assert rein.rollback(session=session.id, by="ana").counts == {"compensated": 1, "restored": 1}
     assert list(mail.state()["drafts"].values()) == before
+
+
+def test_a_draft_that_was_written_changed_and_sent_is_corrected_and_nothing_waits_for_it(
+    mail: Mailbox, through: Hub, rein: AgentRein
+) -> None:
+    session = call(rein, drafted(), through)
+    receipt = session.actions()[0].receipt
+    call(rein, redrafted(receipt), through, session)
+    call(rein, send.SendDraft(draft_id=receipt["id"]), through, session)
+
+    plan = rein.plan(session=session.id)
+    assert [line.verdict for line in plan] == ["ask", "already undone", "already undone"]
+    assert rein.rollback(session=session.id, approve=plan, by="ana").counts == {
+        "compensated": 1,
+        "restored": 2,
+    }
+    assert [one["subject"] for one in mail.sent() if "disregard" in one["subject"]] == [
+        "Please disregard: Other"
+    ]
+
+
+def test_a_changed_draft_that_somebody_deleted_is_a_conflict(
+    mail: Mailbox, through: Hub, rein: AgentRein
+) -> None:
+    draft = {"id": mail.draft()}
+    session = call(rein, redrafted(draft), through)
+    mail.ask("DELETE", f"drafts/{draft['id']}")
+    assert back(rein, session).status is Status.CONFLICT
 
 
 def test_labels_that_were_emptied_and_deleted_come_back_with_what_they_held(
