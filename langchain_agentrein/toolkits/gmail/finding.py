@@ -45,7 +45,7 @@ def sent_as(
     hub: Hub, action: Action, people: Sequence[str], subject: str, thread: str | None
 ) -> dict[str, Any] | None:
     """The mail that a draft has become since an action began, or `None`. It may have another Message-ID."""
-    for message in hub.since(action, "SENT"):
+    for message in hub.since(action, "SENT", search=f"to:{people[0]}" if people else ""):
         to = bare(header(message, role) for role in PEOPLE)
         same = header(message, "Subject") == subject and set(to) <= set(people)
         if same and message.get("threadId") == thread:

@@ -186,7 +186,7 @@ class SendMessage(Sending):
         """Found among what was sent, it happened. Not found, nobody knows: Gmail's list may lag behind."""
         hub = hub_of(api)
         hub.wait_for(action)
-        for message in hub.since(action, "SENT"):
+        for message in hub.since(action, "SENT", search=f"to:{self.people()[0]}"):
             if is_marked(message, mark(action)):
                 return Happened(self.told(message))
         return Unknown(

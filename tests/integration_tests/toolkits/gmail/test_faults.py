@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,8 +21,11 @@ from tests.integration_tests.toolkits.gmail.making import (
     OPERATIONS,
     all_archived,
     archived,
+    draft_sent,
     drafted,
     filtered,
+    imported,
+    inserted,
     label,
     no_alias,
     renamed,
@@ -278,6 +282,26 @@ def test_a_filter_whose_label_somebody_deleted_is_a_conflict(
     action = back(rein, session)
     assert action.status is Status.CONFLICT
     assert "its label is gone by now: Ana" in (action.undo.error or "")
+
+
+@pytest.mark.parametrize("make", [sent, draft_sent, inserted, imported])
+def test_long_after_a_lost_reply_is_settled_by_a_search(
+    mail: Mailbox, proxy: Proxy, through: Hub, rein: AgentRein, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    """Everything that came and went in a month is too much to read."""
+    monkeypatch.setattr("langchain_agentrein.toolkits.gmail.hub.RECENT", timedelta(days=-1))
+    asked, real = list[str](), Hub.each
+
+    def noting(self: Hub, requests: Any, **options: Any) -> Any:
+        if isinstance(requests, list):
+            asked.extend(one.uri for one in requests)
+        return real(self, requests, **options)
+
+    monkeypatch.setattr(Hub, "each", noting)
+    proxy.fault = Fault("swallow")
+    [action] = call(rein, make(mail), through).actions()
+    assert action.status is Status.EXECUTED
+    assert [one for one in asked if "/messages?" in one and "q=" not in one] == []
 
 
 def test_a_label_that_somebody_deleted_is_told_and_the_rest_comes_back(
