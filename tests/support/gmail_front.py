@@ -14,6 +14,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
@@ -25,6 +26,8 @@ from tests.support.discovery import described
 
 TOKENS = 60
 """The emulator lets a token make 5,000 requests an hour: the mailbox has several."""
+IDLE = 2.0
+"""Seconds after which a connection is not used again: the emulator hangs up after five."""
 SINGLE = {"vacation": "VacationSettings", "autoForwarding": "AutoForwarding"}
 
 
@@ -130,6 +133,8 @@ class Front(ThreadingHTTPServer):
 
     def ask(self, verb: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Ask the emulator."""
+        if time.monotonic() - getattr(self.local, "used", 0.0) > IDLE:
+            self.close()
         upstream = getattr(self.local, "upstream", None)
         if upstream is None:
             upstream = self.local.upstream = http.client.HTTPConnection(self.emulator, timeout=30)
@@ -137,6 +142,7 @@ class Front(ThreadingHTTPServer):
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         upstream.request(verb, path, body or None, headers)
         answer = upstream.getresponse()
+        self.local.used = time.monotonic()
         return answer.status, answer.read()
 
     def close(self) -> None:
