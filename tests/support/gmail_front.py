@@ -2,7 +2,7 @@
 
 It holds every request against the API's description, and serves the profile, the absence note, forwarding, and the
 addresses to send as by itself. Where the emulator differs from Gmail it makes up for that: a thread shows what is in the
-trash.
+trash, and a message is found by its Message-ID.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import itertools
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
@@ -25,6 +26,8 @@ from tests.support.discovery import described
 
 TOKENS = 60
 """The emulator lets a token make 5,000 requests an hour: the mailbox has several."""
+IDLE = 2.0
+"""Seconds after which a connection is not used again: the emulator hangs up after five."""
 SINGLE = {"vacation": "VacationSettings", "autoForwarding": "AutoForwarding"}
 
 
@@ -130,6 +133,8 @@ class Front(ThreadingHTTPServer):
 
     def ask(self, verb: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Ask the emulator."""
+        if time.monotonic() - getattr(self.local, "used", 0.0) > IDLE:
+            self.close()
         upstream = getattr(self.local, "upstream", None)
         if upstream is None:
             upstream = self.local.upstream = http.client.HTTPConnection(self.emulator, timeout=30)
@@ -137,6 +142,7 @@ class Front(ThreadingHTTPServer):
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         upstream.request(verb, path, body or None, headers)
         answer = upstream.getresponse()
+        self.local.used = time.monotonic()
         return answer.status, answer.read()
 
     def close(self) -> None:
@@ -173,6 +179,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer = own
             self._send(status, b"" if answer is None else json.dumps(answer).encode())
             return
+        sought = re.search(r"(?:^|&)q=rfc822msgid%3A([^&]+)", query)
+        if sought and self.command == "GET" and inner == "messages":
+            self._send(200, self._with_message_id(unquote(sought[1])))
+            return
         if self.command == "GET" and re.fullmatch(r"threads/[^/]+", inner):
             query = "&".join(filter(None, (query, "includeSpamTrash=true")))
         if not front.marks and inner == "messages/send":
@@ -182,6 +192,18 @@ class _Handler(BaseHTTPRequestHandler):
         if shown and self.command == "GET" and status == 200:
             reply = self._all_headers(json.loads(reply))
         self._send(status, reply)
+
+    def _with_message_id(self, wanted: str) -> bytes:
+        """The emulator's own search for one never finds any."""
+        path = "/gmail/v1/users/me/messages"
+        listed = json.loads(self.server.ask("GET", f"{path}?includeSpamTrash=true&maxResults=500")[1])
+        found = []
+        for one in listed["messages"]:
+            message = json.loads(self.server.ask("GET", f"{path}/{one['id']}?format=metadata")[1])
+            headers = {header["name"]: header["value"] for header in message["payload"]["headers"]}
+            if headers["Message-ID"].strip("<>") == wanted:
+                found.append(one)
+        return json.dumps({"messages": found, "resultSizeEstimate": len(found)}).encode()
 
     def _all_headers(self, answer: Any) -> bytes:
         messages = answer.get("messages") or [answer.get("message") or answer]

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final
@@ -14,8 +14,8 @@ from typing import Any, Final
 from langchain_agentrein.action import Action, Json
 from langchain_agentrein.errors import NotDone, Throttled
 from langchain_agentrein.operation import Undone
-from langchain_agentrein.toolkits.gmail.hub import ME, SKEW, Hub
-from langchain_agentrein.toolkits.gmail.labels import all_of
+from langchain_agentrein.toolkits.gmail.definitions import all_of
+from langchain_agentrein.toolkits.gmail.hub import ME, RECENT, SKEW, Hub
 from langchain_agentrein.toolkits.gmail.mime import encoded, header, one_line, text_of, writing_it, written
 
 NOBODY: Final = re.compile(
@@ -23,8 +23,6 @@ NOBODY: Final = re.compile(
     re.IGNORECASE,
 )
 """Addresses that nobody reads; what is sent there may be answered by a machine."""
-RECENT: Final = timedelta(hours=1)
-"""How far back everything that was sent is read; what is older is found by a search, whose index lags behind."""
 CHUNK: Final = 25
 REFERENCE: Final = re.compile(r"\[([0-9a-f]{12})\]")
 TRIES: Final = 5

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import Field
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
-from langchain_agentrein.errors import NotDone
+from langchain_agentrein.errors import Conflict, NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Undone, Unknown
+from langchain_agentrein.toolkits.gmail.finding import like, now, people_of, raw_of, sent_as
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.mime import (
     MARK,
@@ -34,12 +35,6 @@ from langchain_agentrein.toolkits.gmail.mime import (
 from langchain_agentrein.toolkits.gmail.operation import DraftId, GmailOperation, MessageId, link
 
 COMPOSE = ("gmail.compose",)
-
-
-def raw_of(hub: Hub, draft: str) -> Mapping[str, Any] | None:
-    """A draft's message with its bytes, or `None` where there is no such draft."""
-    found = hub.find(hub.users.drafts().get(userId=ME, id=draft, format="raw"))
-    return None if found is None else found["message"]
 
 
 def told(draft: Mapping[str, Any]) -> Json:
@@ -95,8 +90,11 @@ class CreateDraft(GmailOperation):
 
     def observe(self, api: Any, action: Action) -> Json:
         """What people see of it, or `None` once it is gone"""
-        there = raw_of(hub_of(api), action.receipt["id"])
-        return None if there is None else content(decoded(given(there)))
+        there = self._now(hub_of(api), action)
+        return None if there is None else content(decoded(given(there[1])))
+
+    def _now(self, hub: Hub, action: Action) -> tuple[str, Mapping[str, Any]] | None:
+        return now(hub, action.receipt["id"], lambda message: is_marked(message, mark(action)))
 
     def as_before(self, action: Action) -> Json:
         return None
@@ -108,23 +106,13 @@ class CreateDraft(GmailOperation):
     def probe(self, api: Any, action: Action) -> Probed:
         hub = hub_of(api)
         hub.wait_for(action)
-        found = _marked(hub, mark(action))
+        found = like(hub, lambda message: is_marked(message, mark(action)))
         return NotHappened() if found is None else Happened(told(found))
 
     def undo(self, api: Any, action: Action) -> None:
         hub = hub_of(api)
-        hub.send(hub.users.drafts().delete(userId=ME, id=action.receipt["id"]))
-
-
-def _marked(hub: Hub, marked: str) -> dict[str, Any] | None:
-    drafts = hub.users.drafts()
-    listed = hub.pages(drafts.list, "drafts")
-    for draft in hub.each(
-        (drafts.get(userId=ME, id=one["id"], format="metadata") for one in listed), missing=True
-    ):
-        if draft is not None and is_marked(draft["message"], marked):
-            return dict(draft)
-    return None
+        if (there := self._now(hub, action)) is not None:
+            hub.send(hub.users.drafts().delete(userId=ME, id=there[0]))
 
 
 class UpdateDraft(GmailOperation):
@@ -176,19 +164,29 @@ class UpdateDraft(GmailOperation):
                     mail[name.capitalize()] = text
             return mail.as_bytes()
 
-    def _put(self, hub: Hub, action: Action, raw: bytes) -> Any:
+    def _put(self, hub: Hub, action: Action, raw: bytes, draft: str) -> Any:
         message: dict[str, Json] = {"raw": encoded(raw)}
         if action.before["thread"]:
             message["threadId"] = action.before["thread"]
         body = {"message": message}
-        return hub.send(hub.users.drafts().update(userId=ME, id=self.draft_id, body=body))
+        return hub.send(hub.users.drafts().update(userId=ME, id=draft, body=body))
 
     def do(self, api: Any, action: Action) -> Json:
-        return told(self._put(hub_of(api), action, self._changed(action.before["raw"])))
+        return told(self._put(hub_of(api), action, self._changed(action.before["raw"]), self.draft_id))
 
     def observe(self, api: Any, action: Action) -> Json:
-        there = raw_of(hub_of(api), self.draft_id)
-        return None if there is None else content(decoded(given(there)))
+        hub, wanted = hub_of(api), action.before["wanted"]
+        if (there := self._now(hub, action)) is not None:
+            return content(decoded(given(there[1])))
+        if sent_as(hub, action, people_of(wanted), wanted["subject"], action.before["thread"]) is None:
+            return None
+        return action.before["was"]  # it was sent, and is no draft any more: nothing is left to be put back
+
+    def _now(self, hub: Hub, action: Action) -> tuple[str, Mapping[str, Any]] | None:
+        identity = str(decoded(action.before["raw"])["Message-ID"] or "")
+        return now(
+            hub, self.draft_id, lambda message: bool(identity) and header(message, "Message-ID") == identity
+        )
 
     def as_before(self, action: Action) -> Json:
         return action.before["was"]
@@ -207,7 +205,11 @@ class UpdateDraft(GmailOperation):
         )
 
     def undo(self, api: Any, action: Action) -> None:
-        self._put(hub_of(api), action, action.before["raw"])
+        hub = hub_of(api)
+        there = self._now(hub, action)
+        if there is None:
+            raise Conflict("the draft is gone by now")
+        self._put(hub, action, action.before["raw"], there[0])
 
 
 class DeleteDraft(GmailOperation):
@@ -246,12 +248,7 @@ class DeleteDraft(GmailOperation):
 
     def _again(self, hub: Hub, action: Action) -> bool:
         """Whether this undo has written it: one like it may be somebody else's."""
-        drafts = hub.users.drafts()
-        listed = hub.pages(drafts.list, "drafts")
-        each = hub.each(
-            (drafts.get(userId=ME, id=one["id"], format="metadata") for one in listed), missing=True
-        )
-        return any(one and header(one["message"], MARK) == mark(action) for one in each)
+        return like(hub, lambda message: header(message, MARK) == mark(action)) is not None
 
     def as_before(self, action: Action) -> Json:
         return {"there": True}

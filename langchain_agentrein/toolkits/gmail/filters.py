@@ -111,7 +111,19 @@ class CreateFilter(_OnFilters):
 
     def observe(self, api: Any, action: Action) -> Json:
         """{"there": bool}"""
-        return {"there": any(one["id"] == action.receipt["id"] for one in all_of(hub_of(api)))}
+        return {"there": self._now(hub_of(api), action) is not None}
+
+    def _now(self, hub: Hub, action: Action) -> str | None:
+        """Its id: the one that it was given, or, where it was deleted and made again, that of its like."""
+        known = all_of(hub)
+        made = [one["id"] for one in known if one["id"] == action.receipt["id"]]
+        return next(iter(made or self._new(known, action)), None)
+
+    def _new(self, known: list[dict[str, Any]], action: Action) -> list[str]:
+        before = action.before
+        return [
+            one["id"] for one in known if one["id"] not in before["ids"] and bare(one) == before["filter"]
+        ]
 
     def as_before(self, action: Action) -> Json:
         return {"there": False}
@@ -122,15 +134,13 @@ class CreateFilter(_OnFilters):
     def probe(self, api: Any, action: Action) -> Probed:
         hub = hub_of(api)
         hub.wait_for(action)
-        new = [one for one in all_of(hub) if one["id"] not in action.before["ids"]]
-        for one in new:
-            if bare(one) == action.before["filter"]:
-                return Happened({"id": one["id"]})
-        return NotHappened()
+        new = self._new(all_of(hub), action)
+        return Happened({"id": new[0]}) if new else NotHappened()
 
     def undo(self, api: Any, action: Action) -> str:
         hub = hub_of(api)
-        hub.send(hub.users.settings().filters().delete(userId=ME, id=action.receipt["id"]))
+        if (there := self._now(hub, action)) is not None:
+            hub.send(hub.users.settings().filters().delete(userId=ME, id=there))
         return "what it did to mail that arrived meanwhile stays"
 
 

@@ -24,6 +24,8 @@ SETTLES: Final = 10.0
 """Seconds after which a request whose reply was lost has ended; an assumption of ours, Gmail states no limit."""
 SKEW: Final = timedelta(minutes=10)
 """How far clocks may differ."""
+RECENT: Final = timedelta(hours=1)
+"""How far back whole lists are read; what is older is found by a search, whose index lags behind."""
 PAGE: Final = 500
 MANY: Final = 10
 CONSUMERS: Final = frozenset({"gmail.com", "googlemail.com"})
@@ -143,14 +145,23 @@ class Hub:
             if not token:
                 return
 
-    def since(self, action: Action, *labels: str) -> Iterator[dict[str, Any]]:
+    def old(self, action: Action) -> bool:
+        """Whether an action began so long ago that not everything since then can be read."""
+        return datetime.now(UTC) - (action.started_at or datetime.now(UTC)) > RECENT
+
+    def since(self, action: Action, *labels: str, search: str) -> Iterator[dict[str, Any]]:
         """The messages that carry all of these labels, newest first, from not long before an action began.
 
         Clocks differ. Without their text.
+
+        Args:
+            search: What finds them, where it began long ago.
         """
         begun = action.started_at or datetime.now(UTC)
         messages = self.users.messages()
-        wanted = {"labelIds": list(labels)} if labels else {}
+        wanted: dict[str, Any] = {"labelIds": list(labels)} if labels else {}
+        if self.old(action):
+            wanted["q"] = search
         listed = self.pages(messages.list, "messages", includeSpamTrash=True, **wanted)
         requests = (messages.get(userId=ME, id=one["id"], format="metadata") for one in listed)
         for message in self.each(requests, missing=True):

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import Field
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
-from langchain_agentrein.operation import Happened, NotHappened, Probed
+from langchain_agentrein.operation import Happened, NotHappened, Probed, Unknown
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.mime import (
+    HOST,
     Address,
     Addresses,
     Body,
@@ -74,11 +75,11 @@ class _Putting(GmailOperation):
     def probe(self, api: Any, action: Action) -> Probed:
         hub = hub_of(api)
         hub.wait_for(action)
-        for message in hub.since(action):
+        for message in hub.since(action, search=f"rfc822msgid:{mark(action)}@{HOST}"):
             if is_marked(message, mark(action)):
                 labels = [one for one in sorted(message.get("labelIds") or ()) if one != "UNREAD"]
                 return Happened(self._told(message), after={"there": True, "labels": labels})
-        return NotHappened()
+        return Unknown("it is not found any more: look for it") if hub.old(action) else NotHappened()
 
     def attached(self, api: Any, action: Action) -> Sequence[str]:
         hub = hub_of(api)

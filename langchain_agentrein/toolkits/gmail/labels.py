@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
-from langchain_agentrein.errors import NotDone
+from langchain_agentrein.errors import Conflict, NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Undone, Unknown
+from langchain_agentrein.toolkits.gmail.definitions import all_of, body, carriers, fields, named
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.operation import GmailOperation
 from langchain_agentrein.toolkits.gmail.relabelling import modify
@@ -25,61 +26,6 @@ InLabels = Literal["labelShow", "labelShowIfUnread", "labelHide"]
 InMessages = Literal["show", "hide"]
 IN_LABELS = "Whether the list of labels shows it."
 IN_MESSAGES = "Whether the list of messages shows it."
-
-
-def fields(label: Mapping[str, Any]) -> dict[str, Json]:
-    """A label as people see it."""
-    color = label.get("color") or {}
-    return {
-        "name": label["name"],
-        "background": color.get("backgroundColor"),
-        "text": color.get("textColor"),
-        "in_label_list": label.get("labelListVisibility", "labelShow"),
-        "in_message_list": label.get("messageListVisibility", "show"),
-    }
-
-
-_API = {
-    "name": "name",
-    "in_label_list": "labelListVisibility",
-    "in_message_list": "messageListVisibility",
-}
-
-
-def body(values: Mapping[str, Json]) -> dict[str, Json]:
-    """Some of the same, as the API takes them."""
-    told: dict[str, Json] = {api: values[name] for name, api in _API.items() if name in values}
-    if values.get("background") and values.get("text"):
-        told["color"] = {"backgroundColor": values["background"], "textColor": values["text"]}
-    return told
-
-
-def all_of(hub: Hub) -> list[dict[str, Any]]:
-    """Every label of the mailbox."""
-    return list(hub.get(hub.users.labels().list(userId=ME)).get("labels") or ())
-
-
-def named(hub: Hub, which: str) -> dict[str, Any]:
-    """A label of the user's own, by name or id.
-
-    Raises:
-        NotDone: There is none, or it is Gmail's.
-    """
-    labels = all_of(hub)
-    found = [one for one in labels if one["id"] == which] or [
-        one for one in labels if one["name"].lower() == which.lower()
-    ]
-    if not found:
-        raise NotDone(f"there is no label {which!r}")
-    if found[0].get("type") == "system":
-        raise NotDone(f"{which} is Gmail's own")
-    return found[0]
-
-
-def carriers(hub: Hub, identity: str) -> list[str]:
-    """The ids of the messages that carry a label."""
-    listed = hub.pages(hub.users.messages().list, "messages", labelIds=[identity], includeSpamTrash=True)
-    return [one["id"] for one in listed]
 
 
 class CreateLabel(GmailOperation):
@@ -124,9 +70,14 @@ class CreateLabel(GmailOperation):
         return {"id": label["id"], "label": label["name"]}
 
     def observe(self, api: Any, action: Action) -> Json:
-        hub = hub_of(api)
-        there = hub.find(hub.users.labels().get(userId=ME, id=action.receipt["id"]))
+        there = self._now(hub_of(api), action)
         return None if there is None else fields(there)
+
+    def _now(self, hub: Hub, action: Action) -> dict[str, Any] | None:
+        """By its id, or, where it was deleted and created again, by its name."""
+        there: dict[str, Any] | None = hub.find(hub.users.labels().get(userId=ME, id=action.receipt["id"]))
+        again = self._found(hub) if there is None else None
+        return hub.find(hub.users.labels().get(userId=ME, id=again["id"])) if again is not None else there
 
     def expect(self, action: Action) -> Json:
         return self._given()
@@ -142,14 +93,13 @@ class CreateLabel(GmailOperation):
         return Unknown(f"there is a label {self.label!r}, and it is not as this call would have made it")
 
     def attached(self, api: Any, action: Action) -> Sequence[str]:
-        hub = hub_of(api)
-        there = hub.find(hub.users.labels().get(userId=ME, id=action.receipt["id"]))
-        count = (there or {}).get("messagesTotal")
+        count = (self._now(hub_of(api), action) or {}).get("messagesTotal")
         return [f"{count} message(s) carry it"] if count else ()
 
     def undo(self, api: Any, action: Action) -> None:
         hub = hub_of(api)
-        hub.send(hub.users.labels().delete(userId=ME, id=action.receipt["id"]))
+        if (there := self._now(hub, action)) is not None:
+            hub.send(hub.users.labels().delete(userId=ME, id=there["id"]))
 
 
 class UpdateLabel(GmailOperation):
@@ -198,9 +148,14 @@ class UpdateLabel(GmailOperation):
 
     def observe(self, api: Any, action: Action) -> Json:
         """{field: value}, or `None` once it is gone"""
-        hub = hub_of(api)
-        there = hub.find(hub.users.labels().get(userId=ME, id=action.before["id"]))
+        there = self._now(hub_of(api), action)
         return None if there is None else {name: fields(there)[name] for name in action.before["was"]}
+
+    def _now(self, hub: Hub, action: Action) -> dict[str, Any] | None:
+        """By its id, or, where it was deleted and created again, by the name that this gave it, or its former."""
+        known, names = all_of(hub), (self.new_name, action.before["name"])
+        same = [one for one in known if one["id"] == action.before["id"]]
+        return next(iter(same or [one for name in names for one in known if one["name"] == name]), None)
 
     def as_before(self, action: Action) -> Json:
         return action.before["was"]
@@ -218,7 +173,10 @@ class UpdateLabel(GmailOperation):
         )
 
     def undo(self, api: Any, action: Action) -> None:
-        hub, identity = hub_of(api), action.before["id"]
+        hub = hub_of(api)
+        there = self._now(hub, action)
+        if there is None:
+            raise Conflict("the label is gone by now")
         back = {
             name: value
             for name, value in action.before["was"].items()
@@ -226,12 +184,11 @@ class UpdateLabel(GmailOperation):
         }
         labels = hub.users.labels()
         if None not in back.values():
-            hub.send(labels.patch(userId=ME, id=identity, body=body(back)))
+            hub.send(labels.patch(userId=ME, id=there["id"], body=body(back)))
             return
         # It had no color: what is left out is taken away by `update`, and by no `patch`.
-        there = fields(hub.get(labels.get(userId=ME, id=identity)))
-        whole = {"id": identity, **body({**there, **back})}
-        hub.send(labels.update(userId=ME, id=identity, body=whole))
+        whole = {"id": there["id"], **body({**fields(there), **back})}
+        hub.send(labels.update(userId=ME, id=there["id"], body=whole))
 
 
 class DeleteLabel(GmailOperation):

@@ -181,7 +181,10 @@ def is_marked(message: Mapping[str, Any], marked: str) -> bool:
     Gmail may give another Message-ID, and its documentation does not say when: see
     github.com/gauteh/lieer/issues/198. So neither is enough.
     """
-    return header(message, MARK) == marked or header(message, "Message-ID") == f"<{marked}@{HOST}>"
+    headers = (message.get("payload") or {}).get("headers") or ()
+    return header(message, "Message-ID") == f"<{marked}@{HOST}>" or any(
+        one["name"].lower() == MARK.lower() and one["value"] == marked for one in headers
+    )
 
 
 def text_of(message: Mapping[str, Any]) -> str:

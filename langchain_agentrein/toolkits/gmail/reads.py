@@ -9,8 +9,8 @@ from pydantic import Field
 
 from langchain_agentrein.action import Action, Json
 from langchain_agentrein.toolkits.gmail import filters, forwarding, send_as
+from langchain_agentrein.toolkits.gmail.definitions import all_of, fields
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
-from langchain_agentrein.toolkits.gmail.labels import all_of, fields
 from langchain_agentrein.toolkits.gmail.mime import content as seen
 from langchain_agentrein.toolkits.gmail.mime import decoded, files_of, given, header, text_of
 from langchain_agentrein.toolkits.gmail.operation import (

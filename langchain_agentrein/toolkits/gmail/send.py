@@ -11,6 +11,7 @@ from langchain_agentrein.action import Action, Json, Reversal, Risk, UndoEffect
 from langchain_agentrein.errors import NotDone
 from langchain_agentrein.operation import Assessment, Happened, NotHappened, Probed, Undone, Unknown
 from langchain_agentrein.toolkits.gmail.correcting import Correcting, automatic, words
+from langchain_agentrein.toolkits.gmail.finding import people_of, sent_as
 from langchain_agentrein.toolkits.gmail.hub import ME, Hub, hub_of
 from langchain_agentrein.toolkits.gmail.mime import (
     Addresses,
@@ -185,7 +186,7 @@ class SendMessage(Sending):
         """Found among what was sent, it happened. Not found, nobody knows: Gmail's list may lag behind."""
         hub = hub_of(api)
         hub.wait_for(action)
-        for message in hub.since(action, "SENT"):
+        for message in hub.since(action, "SENT", search=f"to:{self.people()[0]}"):
             if is_marked(message, mark(action)):
                 return Happened(self.told(message))
         return Unknown(
@@ -211,9 +212,8 @@ class SendDraft(Sending):
         draft = hub.get(hub.users.drafts().get(userId=ME, id=self.draft_id, format="raw"))
         message = draft["message"]
         seen = content(decoded(given(message)))
-        people = sorted({*seen["to"], *seen["cc"], *seen["bcc"]})
         return {
-            "people": people,
+            "people": people_of(seen),
             "subject": seen["subject"],
             "goes_to": message.get("threadId"),
         }
@@ -248,11 +248,9 @@ class SendDraft(Sending):
         hub.wait_for(action)
         if hub.find(hub.users.drafts().get(userId=ME, id=self.draft_id, format="minimal")) is not None:
             return NotHappened()
-        for message in hub.since(action, "SENT"):
-            people = bare(header(message, role) for role in ("To", "Cc", "Bcc"))
-            same = header(message, "Subject") == before["subject"] and set(people) <= set(before["people"])
-            if same and message.get("threadId") == before["goes_to"]:
-                return Happened(self.told(message))
+        sent = sent_as(hub, action, before["people"], before["subject"], before["goes_to"])
+        if sent is not None:
+            return Happened(self.told(sent))
         return Unknown(
             "the draft is gone, and no mail like it is among those sent: somebody may have deleted it"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from googleapiclient.discovery import build
 from langchain_agentrein import AgentRein, NotDone, Status
 from langchain_agentrein.engine import Call
 from langchain_agentrein.flow import run
-from langchain_agentrein.toolkits.gmail import GmailToolkit, Hub, filters, labelling, labels, send_as
+from langchain_agentrein.toolkits.gmail import GmailToolkit, Hub, filters, labelling, send_as
 from langchain_agentrein.toolkits.gmail.mime import encoded, written
 from tests.integration_tests.toolkits.gmail.doing import back, call, refused
 from tests.integration_tests.toolkits.gmail.making import (
@@ -20,8 +21,11 @@ from tests.integration_tests.toolkits.gmail.making import (
     OPERATIONS,
     all_archived,
     archived,
+    draft_sent,
     drafted,
     filtered,
+    imported,
+    inserted,
     label,
     no_alias,
     renamed,
@@ -269,40 +273,6 @@ def test_a_label_or_an_address_that_somebody_removed_is_a_conflict(
     assert back(rein, session).status is Status.CONFLICT
 
 
-def test_labels_that_were_emptied_and_deleted_come_back_with_what_they_held(
-    mail: Mailbox, through: Hub, rein: AgentRein
-) -> None:
-    """The label has another id then; who put it on, and took it off, knew the former one."""
-    old, new = mail.label("Old"), mail.label("New")
-    ids = [mail.received(f"No. {n}", labels=(old, "INBOX"))["id"] for n in range(3)]
-    before = mail.state()
-    session = rein.session(intent="reorganise")
-    move = labelling.BatchModifyMessages(message_ids=ids, add=["New"], remove=["Old"])
-    call(rein, move, through, session)
-    call(rein, labels.DeleteLabel(label="Old"), through, session)
-    assert new != old
-
-    report = rein.rollback(session=session.id, by="ana")
-
-    assert report.counts == {"compensated": 1, "restored": 1}
-    assert mail.state() == before
-
-
-def test_a_filter_comes_back_with_the_label_that_came_back(
-    mail: Mailbox, through: Hub, rein: AgentRein
-) -> None:
-    made = mail.filter("ana@acme.com", mail.label("Ana"))
-    session = rein.session(intent="tidy")
-    call(rein, filters.DeleteFilter(filter_id=made), through, session)
-    call(rein, labels.DeleteLabel(label="Ana"), through, session)
-
-    assert rein.rollback(session=session.id, by="ana").counts == {"compensated": 2}
-
-    [(criteria, does)] = mail.state()["filters"]
-    [label] = [one for one in mail.ask("GET", "labels")["labels"] if one["name"] == "Ana"]
-    assert (criteria, does) == ({"from": "ana@acme.com"}, {"addLabelIds": [label["id"]]})
-
-
 def test_a_filter_whose_label_somebody_deleted_is_a_conflict(
     mail: Mailbox, through: Hub, rein: AgentRein
 ) -> None:
@@ -312,6 +282,26 @@ def test_a_filter_whose_label_somebody_deleted_is_a_conflict(
     action = back(rein, session)
     assert action.status is Status.CONFLICT
     assert "its label is gone by now: Ana" in (action.undo.error or "")
+
+
+@pytest.mark.parametrize("make", [sent, draft_sent, inserted, imported])
+def test_long_after_a_lost_reply_is_settled_by_a_search(
+    mail: Mailbox, proxy: Proxy, through: Hub, rein: AgentRein, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    """Everything that came and went in a month is too much to read."""
+    monkeypatch.setattr("langchain_agentrein.toolkits.gmail.hub.RECENT", timedelta(days=-1))
+    asked, real = list[str](), Hub.each
+
+    def noting(self: Hub, requests: Any, **options: Any) -> Any:
+        if isinstance(requests, list):
+            asked.extend(one.uri for one in requests)
+        return real(self, requests, **options)
+
+    monkeypatch.setattr(Hub, "each", noting)
+    proxy.fault = Fault("swallow")
+    [action] = call(rein, make(mail), through).actions()
+    assert action.status is Status.EXECUTED
+    assert [one for one in asked if "/messages?" in one and "q=" not in one] == []
 
 
 def test_a_label_that_somebody_deleted_is_told_and_the_rest_comes_back(

@@ -10,7 +10,7 @@ import pytest
 
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.gmail import Hub, reads
-from langchain_agentrein.toolkits.gmail.labels import carriers
+from langchain_agentrein.toolkits.gmail.definitions import carriers
 from langchain_agentrein.toolkits.gmail.mime import plain, text_of
 from tests.integration_tests.toolkits.gmail.world import EMAIL, Mailbox
 

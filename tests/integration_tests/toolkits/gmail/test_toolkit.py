@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import build
 from googleapiclient.http import HttpMock
@@ -54,6 +56,28 @@ def test_the_environment_gives_a_service(monkeypatch: pytest.MonkeyPatch, tmp_pa
     toolkit = GmailToolkit.from_env()
     assert len(toolkit.get_tools()) == len(GmailToolkit.operations)
     assert "secret" not in repr(toolkit)
+
+
+def test_a_service_account_acts_for_a_mailbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    key = {
+        "type": "service_account",
+        "client_email": "agent@acme.iam.gserviceaccount.com",
+        "token_uri": "http://localhost:9/token",
+        "private_key": private.decode(),
+    }
+    (tmp_path / "key.json").write_text(json.dumps(key))
+    monkeypatch.delenv("GMAIL_TOKEN_FILE", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    monkeypatch.setenv("GMAIL_USER", "bot@acme.com")
+    credentials = GmailToolkit.from_env().client._credentials
+    assert credentials._subject == "bot@acme.com"
+    assert {scope.rpartition("/")[2] for scope in credentials.scopes} == {
+        "gmail.modify",
+        "gmail.settings.basic",
+    }
 
 
 def test_reading_tools_alone(api: Hub) -> None:
