@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from langchain_agentrein import engine
-from langchain_agentrein.action import Action, Json, Status
-from langchain_agentrein.engine import Call, Core, Decision, Keeper, Performed, Verdict
-from langchain_agentrein.errors import ConfigError, TransitionError
+from langchain_agentrein.action import Action
+from langchain_agentrein.deciding import Deciding
+from langchain_agentrein.engine import Call, Core, Keeper, Performed, Verdict
+from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.flow import Flow, adriven, driven
 from langchain_agentrein.operation import Assessment, Operation
 from langchain_agentrein.policy import ApprovalRule, Budget, OnUnknown, Policy
-from langchain_agentrein.reading import Reading
 from langchain_agentrein.report import RollbackPlan, RollbackReport
 from langchain_agentrein.session import CURRENT, OnFailure, Session
 
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 
     from langchain_agentrein.graphs.middleware import AgentReinMiddleware
     from langchain_agentrein.journal import IsSecret, JournalSource, KeySource
+    from langchain_agentrein.sdk import Sdk
 
+C = TypeVar("C")
 OnOrphans: TypeAlias = Literal["ask", "rollback"]
 Clients: TypeAlias = "Mapping[str, Any] | Callable[[str, str | None], Any]"
 """Clients by connector, or `resolver(connector, account) -> client`."""
 
 
-class AgentRein(Reading):
+class AgentRein(Deciding):
     """Journals, gates, explains and undoes what agents do.
 
     Args:
@@ -172,6 +175,30 @@ class AgentRein(Reading):
 
         return AgentReinMiddleware(self, **options)
 
+    def wrap(
+        self, client: C, session: Session | None = None, *, connector: str | Sdk | None = None, **options: Any
+    ) -> C:
+        """A vendor's SDK client whose mutating calls are journaled, gated and reversible.
+
+        Args:
+            client: The developer's; it is not changed.
+            session: Where its calls belong; `None`: to whichever session is current where a call is made.
+            connector: Whose operations its calls become; `None`: as the client's package says.
+            options: `unknown`, `wait`, `approver`, `api`: see `langchain_agentrein.wrap.wrapped`.
+        """
+        from langchain_agentrein.wrap import wrapped
+
+        return wrapped(self, client, session, connector=connector, **options)
+
+    def keyed(self, key: str) -> AbstractContextManager[None]:
+        """`with rein.keyed("import-7"):` what a wrapped client is told inside is done once for this key.
+
+        Outside a graph each call is a new one without it. The block's calls are told apart by their order.
+        """
+        from langchain_agentrein.proxied import keyed
+
+        return keyed(key)
+
     def perform(self, op: Operation, api: Any, call: Call) -> Flow[Performed]:
         """The flow that does one action; tools drive it."""
         return engine.perform(self.core, op, api, call)
@@ -298,49 +325,6 @@ class AgentRein(Reading):
 
     recover = driven(_recover)
     arecover = adriven(_recover)
-
-    def _approve(self, action_id: str, *, by: str, args: Json = None) -> Flow[Action]:
-        """A person's yes: the action may run; its far-reaching undo may run; or, in doubt, it did happen.
-
-        Args:
-            action_id: The id, or a beginning of it that no other shares.
-            args: Run with these arguments instead.
-        Raises:
-            TransitionError: It waits for nobody.
-        """
-        action = yield from self._action(action_id)
-        if action.status is Status.PROPOSED:
-            kind: Literal["approve", "edit"] = "approve" if args is None else "edit"
-            decided = yield from engine.decide(self.core, action, Decision(kind, by=by, args=args))
-            if decided.status is Status.EXPIRED:
-                raise TransitionError(
-                    action.id, "expired", "approved", "the time to answer was over: call again"
-                )
-            return decided
-        if action.status is Status.IN_DOUBT:
-            return (yield from engine.settle(self.core, action, happened=True, by=by))
-        if action.status in (Status.STUCK, Status.EXECUTED):
-            return (yield from engine.approve_undo(self.core, action, by=by))
-        raise TransitionError(action.id, str(action.status), "approved", "it waits for nobody")
-
-    approve = driven(_approve)
-    aapprove = adriven(_approve)
-
-    def _reject(self, action_id: str, *, by: str, reason: str | None = None) -> Flow[Action]:
-        """A person's no: the action may not run; or, in doubt, it did not happen.
-
-        Raises:
-            TransitionError: It waits for nobody.
-        """
-        action = yield from self._action(action_id)
-        if action.status is Status.PROPOSED:
-            return (yield from engine.decide(self.core, action, Decision("reject", by=by, message=reason)))
-        if action.status is Status.IN_DOUBT:
-            return (yield from engine.settle(self.core, action, happened=False, by=by))
-        raise TransitionError(action.id, str(action.status), "rejected", "it waits for nobody")
-
-    reject = driven(_reject)
-    areject = adriven(_reject)
 
 
 __all__ = ["AgentRein", "Clients", "OnFailure", "OnOrphans", "Session"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
+from github import Github
 from langchain.agents import create_agent
 from langchain_core.tools import BaseTool
 
@@ -71,6 +72,9 @@ with AgentRein("sqlite:///x.db", rules=[ApprovalRule("book", "ask", above=Risk.L
     assert_type(rein.rollback(thread="1", by="ana"), RollbackReport)
     assert_type(rein.recover(), RollbackReport)
     assert_type(rein.timeline(session="1"), Timeline)
+    assert_type(rein.wrap(Github(), unknown="deny", wait=5.0, approver=lambda action: True), Github)
+    with rein.keyed("import-7"):
+        rein.wrap(Github(), rein.session(intent="book"), connector="github")
     agent = create_agent("openai:x", rein.tools(book), middleware=[rein.middleware()])
     with rein.session(intent="book") as session:
         assert_type(session, Session)

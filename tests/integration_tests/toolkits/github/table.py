@@ -1,4 +1,7 @@
-"""The table of docs/github.md, from the operations themselves: `python -m tests.integration_tests.toolkits.github.table`."""
+"""The tables of docs/github.md and docs/proxy.md, from what they tell of.
+
+`python -m tests.integration_tests.toolkits.github.table` renews them.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ from pathlib import Path
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.github import GitHubToolkit
 from langchain_agentrein.toolkits.github.operation import GitHubOperation
+from langchain_agentrein.toolkits.github.sdk.rows import ROWS
 from tests.integration_tests.toolkits.github.test_laws import NOT_SERVED
+from tests.integration_tests.toolkits.github.test_sdk_rows import ON_PULLS
 
 PAGE = Path(__file__).parents[4] / "docs" / "github.md"
+PROXY = PAGE.with_name("proxy.md")
 BEGIN, END = "<!-- written by make operations -->\n", "<!-- until here -->\n"
 
 
@@ -39,12 +45,22 @@ def table() -> str:
     return "\n".join([*head, *(row(operation) for operation in GitHubToolkit.operations)]) + "\n"
 
 
-def page(now: str) -> str:
-    """The page with the table renewed."""
+def methods() -> str:
+    """PyGithub's methods that a wrapped client covers."""
+    lines = ["| PyGithub | operation | proved against |", "| --- | --- | --- |"]
+    for method, row in ROWS.items():
+        proved = "its arguments only" if method in ON_PULLS else "emulator"
+        lines.append(f"| `{method}` | `{row.operation.name}` | {proved} |")
+    return "\n".join(lines) + "\n"
+
+
+def page(now: str, table: str) -> str:
+    """A page with its table renewed."""
     before, _, rest = now.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text()))
+    PAGE.write_text(page(PAGE.read_text(), table()))
+    PROXY.write_text(page(PROXY.read_text(), methods()))
