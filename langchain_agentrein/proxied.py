@@ -93,9 +93,12 @@ class Door:
             prepared = replace(prepared, call=call)
             with inside(prepared), self._ruled(op):
                 try:
-                    return paused_or_waited(
+                    performed = paused_or_waited(
                         self.rein, prepared, self.api, config, wait=self.wait, approver=self.approver
                     )
+                    # Another client of this process may be another account's: each undoes its own.
+                    self.rein.bind(op.connector, self.api, performed.action.account)
+                    return performed
                 except ActionDenied as denied:
                     if (told := self._named(denied, op)) is denied:
                         raise

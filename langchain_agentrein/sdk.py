@@ -18,10 +18,8 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.errors import ConfigError, NotCovered, NotDone
+from langchain_agentrein.journal import jsonable
 from langchain_agentrein.operation import Assessment, Operation
-
-SHOWN = 200
-"""Characters that the record keeps of what an unknown method returned."""
 
 
 class Given:
@@ -36,9 +34,17 @@ class Given:
         return self._left.pop(name, otherwise)
 
     def named(self, *names: str, **renamed: str) -> dict[str, Any]:
-        """Those that were given, as they are; `field="argument"` where the operation has another word for it."""
+        """Those that were given, as they are; `field="argument"` where the operation has another word for it.
+
+        Raises:
+            NotCovered: One is `None`, which an operation would take for not given.
+        """
         pairs = [*((name, name) for name in names), *renamed.items()]
-        return {field: self._left.pop(name) for field, name in pairs if name in self._left}
+        found = {field: self._left.pop(name) for field, name in pairs if name in self._left}
+        for field, name in pairs:
+            if field in found and found[field] is None:
+                self.refuse(name, "it has no None; leave it out")
+        return found
 
     def read(self, name: str, how: Callable[[Any], Any], field: str | None = None) -> dict[str, Any]:
         """One that was given, as `how` reads it."""
@@ -136,8 +142,8 @@ class UnknownCall(Operation):
         return self._live()
 
     def receipt(self, value: Any) -> Json:
-        """{"returned": str}, shortened"""
-        return {"returned": repr(value)[:SHOWN]}
+        """{"returned": the name of its type}; the value itself may be a token, and no undo needs it"""
+        return {"returned": type(value).__name__}
 
     def shown(self, value: Any) -> Any:
         return value
@@ -199,6 +205,10 @@ class Sdk(ABC):
     def absent(self, value: Any) -> bool:
         """Whether an argument counts as not given."""
         return False
+
+    def recorded(self, arguments: Mapping[str, Any]) -> dict[str, Json]:
+        """The arguments of an unknown method as the journal is given them."""
+        return {name: jsonable(value) for name, value in arguments.items()}
 
     def target(self, owner: Any) -> str:
         """Which thing of the vendor's an object stands for, for the record."""

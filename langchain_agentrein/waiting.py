@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_agentrein.action import Action, Status
 from langchain_agentrein.calling import Prepared
 from langchain_agentrein.engine import Decision, Performed
-from langchain_agentrein.errors import ApprovalRequired, ApprovalTimeout, LostRace, Refused
+from langchain_agentrein.errors import ApprovalTimeout, LostRace, Refused
 from langchain_agentrein.flow import run
 from langchain_agentrein.operation import Assessment, Operation
 from langchain_agentrein.rein import AgentRein
@@ -52,32 +52,29 @@ class _Waiting:
         self.wait, self.approver = wait, approver
 
     def perform(self) -> Performed:
-        flow, op, call = self.rein.perform, self.prepared.op, self.prepared.call
-        try:
-            return run(flow(op, self.api, call))
-        except ApprovalRequired as asked:
-            if asked.action_id is None or self._standing_at(asked.action_id).status is not Status.PROPOSED:
-                raise
-            waits = asked.action_id
-        try:
-            if self.approver is not None:
-                answer = _decision(self.approver(self._standing_at(waits)), self.approver)
-                call = replace(call, ask=lambda action, assessment: answer)
-            else:
-                self._answered(waits, op)
-            return run(flow(op, self.api, call))
-        except BaseException:
-            self._lapse(waits)  # nobody waits for the answer any more: one that comes late must not count
-            raise
+        call = replace(self.prepared.call, ask=self._ask)
+        return run(self.rein.perform(self.prepared.op, self.api, call))
 
-    def _answered(self, action_id: str, op: Operation) -> None:
-        """Wait until somebody has decided.
+    def _ask(self, action: Action, assessment: Assessment) -> Decision:
+        """What the function says, or a wait until somebody has decided.
 
         Raises:
+            LostRace: Somebody has: whoever runs the call looks again at what the record says.
             ApprovalTimeout: Nobody did in time.
         """
+        try:
+            if self.approver is not None:
+                return _decision(self.approver(action), self.approver)
+            raise self._answered(action.id)
+        except LostRace:
+            raise
+        except BaseException:
+            self._lapse(action.id)  # nobody waits for the answer any more: one that comes late must not count
+            raise
+
+    def _answered(self, action_id: str) -> LostRace:
         begun = time.monotonic()
-        while (action := self._standing_at(action_id)).status is Status.PROPOSED:
+        while (action := self.rein.journal.get(action_id)).status is Status.PROPOSED:
             left = self.wait - (time.monotonic() - begun)
             expires = action.approval.expires_at if action.approval is not None else None
             if expires is not None:
@@ -85,13 +82,14 @@ class _Waiting:
             if left > 0:
                 time.sleep(min(POLL, left))
             elif self._lapse(action_id):
-                raise _unanswered(op, action_id, f"nobody answered within {self.wait:g} seconds")
+                raise self._unanswered(action_id, f"nobody answered within {self.wait:g} seconds")
         if action.status is Status.EXPIRED:
-            raise _unanswered(op, action_id, "the question lapsed, as its session ended or was rolled back")
+            raise self._unanswered(action_id, "the question lapsed, as its session ended or was rolled back")
+        return LostRace(action_id, "proposed", "approved", "somebody decided about it")
 
     def _lapse(self, action_id: str) -> bool:
         """Let a question expire that still waits; whether it did."""
-        action = self._standing_at(action_id)
+        action = self.rein.journal.get(action_id)
         if action.status is not Status.PROPOSED:
             return False
         try:
@@ -100,8 +98,17 @@ class _Waiting:
             return False
         return True
 
-    def _standing_at(self, action_id: str) -> Action:
-        return self.rein.journal.get(action_id)
+    def _unanswered(self, action_id: str, why: str) -> ApprovalTimeout:
+        op = self.prepared.op
+        what = op.name
+        if isinstance(op, UnknownCall):
+            close = f"; the nearest is {op.nearest}" if op.nearest else ""
+            what = f"{op.method}, which no operation covers{close},"
+        return ApprovalTimeout(
+            f"{what} needs approval, and {why}: action {action_id} has expired, nothing was done. Call again, and "
+            "answer while it waits, with rein.approve(ID, by=...) or `agentrein approve ID --by NAME`",
+            action_id=action_id,
+        )
 
 
 class _Pausing:
@@ -164,18 +171,6 @@ def _decision(answer: Decision | bool, approver: Approver) -> Decision:
         return answer
     name = getattr(approver, "__qualname__", type(approver).__name__)
     return Decision("approve" if answer is True else "reject", by=f"approver {name}")
-
-
-def _unanswered(op: Operation, action_id: str, why: str) -> ApprovalTimeout:
-    what = op.name
-    if isinstance(op, UnknownCall):
-        close = f"; the nearest is {op.nearest}" if op.nearest else ""
-        what = f"{op.method}, which no operation covers{close},"
-    return ApprovalTimeout(
-        f"{what} needs approval, and {why}: action {action_id} has expired, nothing was done. Call again, and answer "
-        "while it waits, with rein.approve(ID, by=...) or `agentrein approve ID --by NAME`",
-        action_id=action_id,
-    )
 
 
 __all__ = ["Approver", "paused_or_waited"]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 from langchain_agentrein.errors import ConfigError, NotDone
-from langchain_agentrein.journal import jsonable
 from langchain_agentrein.journal.redaction import legible
 from langchain_agentrein.policy import OnUnknown
 from langchain_agentrein.proxied import Door
@@ -109,14 +108,17 @@ class _House:
             return (self.wrap(item) for item in value)
         return value
 
-    def call(self, owner: Any, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def call(self, owner: Any, attribute: str, args: Any, kwargs: Any) -> Any:
         """One call of one method.
+
+        Args:
+            attribute: The name under which the owner has it; the function itself may go by another.
 
         Raises:
             Refused: It changes something, and may not.
         """
         args, kwargs = _bare(args), _bare(kwargs)
-        sdk, name = self.sdk, self.sdk.method(owner, method.__name__)
+        sdk, name, method = self.sdk, self.sdk.method(owner, attribute), getattr(owner, attribute)
         arguments = sdk.arguments(method, args, kwargs)
         if sdk.reads(owner, name, arguments):
             return self.wrap(method(*args, **kwargs))
@@ -131,11 +133,13 @@ class _House:
                 return method(*args, **kwargs)
 
         unknown = sdk.unknown.from_args(
-            {"method": name, "target": sdk.target(owner), "arguments": jsonable(arguments)}
+            {"method": name, "target": sdk.target(owner), "arguments": sdk.recorded(arguments)}
         )
         unknown.arm(live, sdk.nearest(name))
         performed = self._done(lambda: self.door.perform(unknown, name))
-        return self.wrap(performed.action.receipt if performed.replayed else performed.shown)
+        return self.wrap(
+            performed.shown
+        )  # nothing, where an earlier call is the answer: what it returned is not kept
 
     def _done(self, perform: Callable[[], Any]) -> Any:
         try:
@@ -169,7 +173,7 @@ class Wrapped:
         value = getattr(behind, name)
         if inspect.isroutine(value):
             # What is private is not called by name here, and cannot write: the twin refuses it.
-            return value if name.startswith("_") else _Method(house, behind, value)
+            return value if name.startswith("_") else _Method(house, behind, name)
         return house.wrap(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -222,8 +226,9 @@ def _house(proxy: Any) -> _House:
 class _Method:
     """A method of a wrapped object."""
 
-    def __init__(self, house: _House, owner: Any, method: Callable[..., Any]) -> None:
-        self._house, self._owner, self._method = house, owner, method
+    def __init__(self, house: _House, owner: Any, attribute: str) -> None:
+        self._house, self._owner, self._attribute = house, owner, attribute
+        method = getattr(owner, attribute)
         for (
             name
         ) in functools.WRAPPER_ASSIGNMENTS:  # not `__wrapped__`: whoever unwraps it would go past the journal
@@ -231,13 +236,13 @@ class _Method:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        return inspect.signature(self._method)
+        return inspect.signature(getattr(self._owner, self._attribute))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._house.call(self._owner, self._method, args, kwargs)
+        return self._house.call(self._owner, self._attribute, args, kwargs)
 
     def __repr__(self) -> str:
-        return f"<wrapped method {self._house.sdk.method(self._owner, self._method.__name__)}>"
+        return f"<wrapped method {self._house.sdk.method(self._owner, self._attribute)}>"
 
 
 def _bare(value: Any) -> Any:

@@ -21,6 +21,8 @@ from langchain_agentrein.toolkits.github.sdk.reads import READS
 from langchain_agentrein.toolkits.github.sdk.rows import ROWS
 
 ACTING = (GithubObject, Github, PaginatedListBase, PaginatedListBase._Slice, Requester)
+SECRET = "unencrypted_value"
+"""What `create_secret` calls it."""
 _SUFFIX = re.compile(r"[?#].*\Z")
 
 
@@ -76,6 +78,11 @@ class GitHubSdk(Sdk):
 
     def letting(self) -> AbstractContextManager[None]:
         return letting()
+
+    def recorded(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """As they are, but for the value of an Actions secret: under this name the journal knows it for one."""
+        told = super().recorded(arguments)
+        return {name: {"secret": value} if name == SECRET else value for name, value in told.items()}
 
     def target(self, owner: Any) -> str:
         """Its address, so far as it is known without asking."""

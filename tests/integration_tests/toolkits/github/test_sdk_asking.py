@@ -247,6 +247,14 @@ def test_what_is_unknown_may_be_allowed_and_is_recorded(rein: AgentRein, shop: S
     assert shop.ana.get(shop.at())["description"] == "Changed by hand"
 
 
+def test_the_value_of_a_secret_is_not_in_the_record(rein: AgentRein, tmp_path: Path, shop: Shop) -> None:
+    repo = wrapped(rein, shop.url, unknown="deny").get_repo(shop.repo)
+    with rein.session() as session, pytest.raises(NotCovered):
+        repo.create_secret("DEPLOY", "correct horse battery")
+    assert session.actions()[0].args["arguments"]["secret_name"] == "DEPLOY"
+    assert not any(b"correct horse" in file.read_bytes() for file in tmp_path.glob("journal.db*"))
+
+
 def test_unanswered_it_names_the_nearest(rein: AgentRein, shop: Shop) -> None:
     repo = wrapped(rein, shop.url, wait=0).get_repo(shop.repo)
     number = shop.issue("One")

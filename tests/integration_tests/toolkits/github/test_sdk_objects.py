@@ -216,7 +216,7 @@ def test_every_method_that_nothing_covers_is_refused(rein: AgentRein, gh: Github
             if parameter.default is parameter.empty and parameter.kind is parameter.KEYWORD_ONLY
         }
         with pytest.raises(NotCovered) as refused:
-            house.call(owner, call, tuple(given), named)
+            house.call(owner, name, tuple(given), named)
         assert refused.value.method == method
         assert refused.value.action_id is not None
     assert watched.offered == []

@@ -321,6 +321,7 @@ REFUSED_ARGUMENTS: dict[str, Callable[[Repository], Any]] = {
     "state": lambda repo: repo.create_milestone("3.0", state="closed"),
     "ref": lambda repo: repo.create_git_ref("refs/tags/v1", "0" * 40),
     "color": lambda repo: repo.create_label("bug", "red"),
+    "body": lambda repo: repo.get_issue(1).edit(title="New", body=None),  # type: ignore[arg-type]
     "labels": lambda repo: repo.get_issue(1).set_labels(),
     "state_reason": lambda repo: repo.get_issue(1).edit(state="closed", state_reason="bored"),
 }
