@@ -16,7 +16,7 @@ from langchain_agentrein.errors import ConfigError, NotDone
 from langchain_agentrein.sdk import Sdk, UnknownCall
 from langchain_agentrein.toolkits.github.hub import READS as VERBS
 from langchain_agentrein.toolkits.github.hub import Hub, hub_of
-from langchain_agentrein.toolkits.github.sdk.guard import asks, guarded, letting
+from langchain_agentrein.toolkits.github.sdk.guard import Guarded, asks, guarded, letting
 from langchain_agentrein.toolkits.github.sdk.reads import READS
 from langchain_agentrein.toolkits.github.sdk.rows import ROWS
 
@@ -65,6 +65,10 @@ class GitHubSdk(Sdk):
 
     def guarded(self, value: Any) -> Any:
         return guarded(value) if isinstance(value, Github) else value
+
+    def method(self, owner: Any, name: str) -> str:
+        """Our own requester stands for PyGithub's."""
+        return super().method(owner, name).replace(f"{Guarded.__name__}.", f"{Requester.__name__}.")
 
     def absent(self, value: Any) -> bool:
         return value is NotSet

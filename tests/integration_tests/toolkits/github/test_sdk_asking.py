@@ -99,9 +99,10 @@ def test_a_callback_that_fails_lets_nothing_pass(rein: AgentRein, shop: Shop) ->
     def broken(action: Action) -> bool:
         raise RuntimeError("the chat is down")
 
-    with rein.session() as session, pytest.raises(RuntimeError, match="the chat is down"):
-        deleting(rein, shop, approver=broken)()
-    assert [action.status for action in session.actions()] == [Status.EXPIRED]
+    with rein.session() as session:
+        with pytest.raises(RuntimeError, match="the chat is down"):
+            deleting(rein, shop, approver=broken)()
+        assert [action.status for action in session.actions()] == [Status.EXPIRED]
     assert comments(shop) == 1
 
 
@@ -112,12 +113,13 @@ def test_anything_but_true_is_no_approval(rein: AgentRein, shop: Shop) -> None:
 
 
 def test_nobody_answers_in_time(rein: AgentRein, shop: Shop) -> None:
-    with rein.session() as session, pytest.raises(ApprovalTimeout, match=r"within 0\.3 seconds") as late:
-        deleting(rein, shop, wait=0.3)()
-    [action] = session.actions()
-    assert (action.id, action.status) == (late.value.action_id, Status.EXPIRED)
-    with pytest.raises(TransitionError):
-        rein.approve(action.id, by="ana")
+    with rein.session() as session:
+        with pytest.raises(ApprovalTimeout, match=r"within 0\.3 seconds") as late:
+            deleting(rein, shop, wait=0.3)()
+        [action] = session.actions()
+        assert (action.id, action.status) == (late.value.action_id, Status.EXPIRED)
+        with pytest.raises(TransitionError):
+            rein.approve(action.id, by="ana")
     assert comments(shop) == 1
 
 

@@ -171,7 +171,9 @@ def test_no_way_around_writes(gh: Github, repo: Repository, watched: Proxy, shop
         with pytest.raises(NotCovered):
             way()
         assert watched.offered == [], f"way {number} got through"
-    repo.requester.requestJsonAndCheck("GET", f"/repos/{shop.repo}/labels")
+    path = f"/repos/{shop.repo}/labels"
+    for requester in (repo.requester, repo.requester.withLazy(True), repo.requester.withAuth(None)):
+        assert requester.requestJsonAndCheck("GET", path)[1] == []
 
 
 class Careless(GitHubSdk):
