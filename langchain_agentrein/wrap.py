@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
+from langchain_agentrein.engine import Performed
 from langchain_agentrein.errors import ConfigError, NotDone
 from langchain_agentrein.journal.redaction import legible
 from langchain_agentrein.policy import OnUnknown
@@ -125,8 +126,9 @@ class _House:
         row = sdk.rows.get(name)
         if row is not None:
             op = row.made(name, owner, arguments)
-            receipt = legible(self._done(lambda: self.door.perform(op, name)).action.receipt)
-            return self.wrap(row.result(owner, op.args, receipt))
+            done = self._done(lambda: self.door.perform(op, name)).action
+            # As a person may have edited them.
+            return self.wrap(row.result(owner, legible(done.args), legible(done.receipt)))
 
         def live() -> Any:
             with sdk.letting():
@@ -141,7 +143,7 @@ class _House:
             performed.shown
         )  # nothing, where an earlier call is the answer: what it returned is not kept
 
-    def _done(self, perform: Callable[[], Any]) -> Any:
+    def _done(self, perform: Callable[[], Performed]) -> Performed:
         try:
             return perform()
         except NotDone as refusal:

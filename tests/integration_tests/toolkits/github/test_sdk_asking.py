@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import threading
@@ -93,6 +94,19 @@ def test_a_callback_decides(rein: AgentRein, shop: Shop) -> None:
         if action.approval
     ]
     assert sorted(map(str, by)) == ["ana", "ana", "approver test_a_callback_decides.<locals>.careful"]
+
+
+def test_what_a_person_edits_is_what_is_done_and_returned(rein: AgentRein, shop: Shop) -> None:
+    other = Shop(shop.url)
+
+    def elsewhere(action: Action) -> Decision:
+        return Decision("edit", by="ana", args={**action.args, "repo": other.repo, "title": "Better"})
+
+    with rein.session(rules=[ApprovalRule("github.issues.create", "ask")]):
+        repo = wrapped(rein, shop.url, approver=elsewhere).get_repo(shop.repo)
+        issue = repo.create_issue("Bad")
+    assert (issue.title, issue.repository.full_name) == ("Better", other.repo)
+    assert shop.state()["issues"] == {}
 
 
 def test_a_callback_that_fails_lets_nothing_pass(rein: AgentRein, shop: Shop) -> None:
@@ -333,28 +347,36 @@ def test_each_call_is_a_new_one_unless_it_has_a_key(rein: AgentRein, shop: Shop)
     assert len(shop.state()["issues"]) == 5
 
 
-ONCE = """
-import sys
+DYING = """
+import os, signal, sys
 from github import Auth, Github
 from langchain_agentrein import AgentRein
+from langchain_agentrein.toolkits.github import Hub
+
+class Deadly(Hub):
+    def send(self, *args):
+        super().send(*args)
+        os.kill(os.getpid(), signal.SIGKILL)
+
 journal, url, repo = sys.argv[1:]
+client = Github(base_url=url, auth=Auth.Token("bot-1"), retry=None)
 with AgentRein(journal) as rein, rein.keyed("nightly"):
-    gh = rein.wrap(Github(base_url=url, auth=Auth.Token("bot-1"), retry=None))
-    print(gh.get_repo(repo).create_issue("Nightly").number)
+    rein.wrap(client, api=Deadly(client)).get_repo(repo).create_issue("Nightly")
 """
 
 
-def test_a_key_holds_in_another_process(rein: AgentRein, journal: str, shop: Shop) -> None:
+def test_a_key_holds_over_a_killed_process(rein: AgentRein, journal: str, shop: Shop) -> None:
+    """Killed after the effect and before its record: the same key finds the issue, and makes no second one."""
+    command = [sys.executable, "-c", DYING, journal, shop.url, shop.repo]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+    assert len(shop.state()["issues"]) == 1
+    repo = wrapped(rein, shop.url).get_repo(shop.repo)
     with rein.keyed("nightly"):
-        assert wrapped(rein, shop.url).get_repo(shop.repo).create_issue("Nightly").number == 1
-    told = subprocess.run(
-        [sys.executable, "-c", ONCE, journal, shop.url, shop.repo],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert told.stdout == "1\n"
+        issue = repo.create_issue("Nightly")
+    assert (issue.number, issue.title) == (1, "Nightly")
+    assert len(shop.state()["issues"]) == 1
+    [action] = [one for session in rein.sessions() for one in rein.actions(session=session.id)]
+    assert (action.status, action.generation) == (Status.EXECUTED, 1)
 
 
 # -- sessions ------------------------------------------------------------------------------------
