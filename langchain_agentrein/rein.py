@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from langchain_agentrein.graphs.middleware import AgentReinMiddleware
     from langchain_agentrein.journal import IsSecret, JournalSource, KeySource
     from langchain_agentrein.sdk import Sdk
+    from langchain_agentrein.waiting import Approver
 
 C = TypeVar("C")
 OnOrphans: TypeAlias = Literal["ask", "rollback"]
@@ -176,7 +177,15 @@ class AgentRein(Deciding):
         return AgentReinMiddleware(self, **options)
 
     def wrap(
-        self, client: C, session: Session | None = None, *, connector: str | Sdk | None = None, **options: Any
+        self,
+        client: C,
+        session: Session | None = None,
+        *,
+        connector: str | Sdk | None = None,
+        unknown: OnUnknown | None = None,
+        wait: float = 300.0,
+        approver: Approver | None = None,
+        api: Any = None,
     ) -> C:
         """A vendor's SDK client whose mutating calls are journaled, gated and reversible.
 
@@ -184,11 +193,16 @@ class AgentRein(Deciding):
             client: The developer's; it is not changed.
             session: Where its calls belong; `None`: to whichever session is current where a call is made.
             connector: Whose operations its calls become; `None`: as the client's package says.
-            options: `unknown`, `wait`, `approver`, `api`: see `langchain_agentrein.wrap.wrapped`.
+            unknown: What holds for methods that change something and that no operation covers; see `wrap.wrapped`.
+            wait: Seconds that a call outside a graph waits for a person.
+            approver: Decides outside a graph in place of a person: `approver(action) -> Decision | bool`.
+            api: What the operations are given in place of one made of `client`.
         """
         from langchain_agentrein.wrap import wrapped
 
-        return wrapped(self, client, session, connector=connector, **options)
+        return wrapped(
+            self, client, session, connector=connector, unknown=unknown, wait=wait, approver=approver, api=api
+        )
 
     def keyed(self, key: str) -> AbstractContextManager[None]:
         """`with rein.keyed("import-7"):` what a wrapped client is told inside is done once for this key.

@@ -19,7 +19,6 @@ from langchain_agentrein.session import Session
 from langchain_agentrein.waiting import Approver
 
 C = TypeVar("C")
-WAIT = 300.0
 
 
 def wrapped(
@@ -29,7 +28,7 @@ def wrapped(
     *,
     connector: str | Sdk | None = None,
     unknown: OnUnknown | None = None,
-    wait: float = WAIT,
+    wait: float = 300.0,
     approver: Approver | None = None,
     api: Any = None,
 ) -> C:
@@ -291,4 +290,4 @@ def _proxy_class(cls: Any) -> type[Any]:
     return type(f"Wrapped{cls.__name__}", (Wrapped,), {"__slots__": (), "__doc__": cls.__doc__, **special})
 
 
-__all__ = ["WAIT", "Wrapped", "unwrapped", "wrapped"]
+__all__ = ["Wrapped", "unwrapped", "wrapped"]
