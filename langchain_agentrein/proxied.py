@@ -44,6 +44,8 @@ _KEY: contextvars.ContextVar[_Block | None] = contextvars.ContextVar("agentrein_
 def keyed(key: str) -> Iterator[None]:
     """What wrapped clients are told inside is done once for this key, in whichever process it comes again.
 
+    The calls are told apart by their order: make them one after the other, in this thread.
+
     Raises:
         ConfigError: The key is empty.
     """
@@ -159,7 +161,7 @@ class Door:
         return InDoubt(
             f"action {waits} ({op.name}) may have happened, and nothing here can tell: look, then settle it with "
             f"`agentrein approve {waits}` (it happened) or `agentrein reject {waits}` (it did not). "
-            "Calling again would be another action",
+            "Do not just call again: without a key that is another action",
             action_id=waits,
         )
 

@@ -207,7 +207,8 @@ class AgentRein(Deciding):
     def keyed(self, key: str) -> AbstractContextManager[None]:
         """`with rein.keyed("import-7"):` what a wrapped client is told inside is done once for this key.
 
-        Outside a graph each call is a new one without it. The block's calls are told apart by their order.
+        Outside a graph each call is a new one without it. The block's calls are told apart by their order: make
+        them one after the other, in this thread.
         """
         from langchain_agentrein.proxied import keyed
 

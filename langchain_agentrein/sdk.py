@@ -6,8 +6,8 @@ list of the methods that only read, and a twin of the client that refuses every 
 
 from __future__ import annotations
 
-import difflib
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,6 +20,9 @@ from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.errors import ConfigError, NotCovered, NotDone
 from langchain_agentrein.journal import jsonable
 from langchain_agentrein.operation import Assessment, Operation
+
+_WORD = re.compile("[A-Z]?[a-z]+")
+_SAME = {"edit": "update", "remove": "delete"}
 
 
 class Given:
@@ -235,14 +238,16 @@ class Sdk(ABC):
         return {name: value for name, value in found.items() if not self.absent(value)}
 
     def nearest(self, method: str) -> str | None:
-        """The operation that comes closest to a method that has none."""
+        """The operation that does the same to a thing of the same name, for a method that has none."""
         if method in self.near:
             return self.near[method]
-        owner = method.partition(".")[0]
-        same = [known for known in self.rows if known.partition(".")[0] == owner]
-        for known in (same, list(self.rows)):
-            if found := difflib.get_close_matches(method, known, n=1, cutoff=0.6):
-                return self.rows[found[0]].operation.name
+        words = [_SAME.get(word.lower(), word.lower()) for word in _WORD.findall(method)]
+        operations = {row.operation.name for row in self.rows.values()}
+        for position, verb in enumerate(words):
+            for noun in reversed(words[position + 1 :] or words[:position]):
+                for plural in (noun, f"{noun}s", f"{noun}es"):
+                    if (name := f"{self.connector}.{plural}.{verb}") in operations:
+                        return name
         return None
 
 

@@ -69,18 +69,20 @@ def unwrapped(value: Any) -> Any:
 
 
 def _sdk(connector: str | None, client: Any) -> Sdk:
-    name = connector or type(client).__module__.partition(".")[0]
-    module = f"langchain_agentrein.toolkits.{name}.sdk"
-    try:
-        found: Sdk = importlib.import_module(module).SDK
-    except ModuleNotFoundError as missing:
-        if not module.startswith(missing.name or " "):
-            raise
-        raise ConfigError(
-            f"no connector wraps {type(client).__module__}.{type(client).__name__}: name one that does with "
-            "rein.wrap(client, connector='github')"
-        ) from missing
-    return found
+    packages = [cls.__module__.partition(".")[0] for cls in type(client).__mro__]
+    for name in [connector] if connector is not None else packages:
+        module = f"langchain_agentrein.toolkits.{name}.sdk"
+        try:
+            found: Sdk = importlib.import_module(module).SDK
+        except ModuleNotFoundError as missing:
+            if not module.startswith(missing.name or " "):
+                raise
+        else:
+            return found
+    raise ConfigError(
+        f"no connector wraps {type(client).__module__}.{type(client).__name__}: name one that does with "
+        "rein.wrap(client, connector='github')"
+    )
 
 
 class _House:
@@ -119,6 +121,8 @@ class _House:
         """
         args, kwargs = _bare(args), _bare(kwargs)
         sdk, name, method = self.sdk, self.sdk.method(owner, attribute), getattr(owner, attribute)
+        if inspect.iscoroutinefunction(method):
+            raise ConfigError(f"{name} is a coroutine: wrap the SDK's synchronous client")
         arguments = sdk.arguments(method, args, kwargs)
         if sdk.reads(owner, name, arguments):
             return self.wrap(method(*args, **kwargs))

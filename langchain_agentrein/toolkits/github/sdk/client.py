@@ -43,7 +43,6 @@ class GitHubSdk(Sdk):
         "Issue.add_to_assignees": "github.issues.update",
         "Issue.remove_from_assignees": "github.issues.update",
         "PullRequest.add_to_assignees": "github.issues.update",
-        "PullRequest.delete_branch": "github.branches.delete",
         "PullRequest.remove_from_assignees": "github.issues.update",
     }
 

@@ -159,6 +159,15 @@ def _delete_ref(owner: Any, given: Given) -> Mapping[str, Any]:
     return {**_in_repo(owner, given), "branch": branch}
 
 
+def _delete_head(owner: Any, given: Given) -> Mapping[str, Any]:
+    head = owner.head
+    if not given.take("force", False) and head.repo.get_pulls(head=head.ref).totalCount > 0:
+        raise RuntimeError(
+            "This branch is referenced by open pull requests, set force=True to delete this branch."
+        )
+    return {"repo": head.repo.full_name, "branch": head.ref}
+
+
 def _create_pull(owner: Any, given: Given) -> Mapping[str, Any]:
     return {**_in_repo(owner, given), **given.named("title", "head", "base", "body", "draft")}
 
@@ -227,5 +236,6 @@ ROWS = {
         lambda owner, args, receipt: made(owner, PullRequest, args, "pulls", receipt["number"]),
     ),
     "PullRequest.edit": Row(pulls.UpdatePull, _edit_pull, _changed),
+    "PullRequest.delete_branch": Row(branches.DeleteBranch, _delete_head),
 }
 """By the class that defines the method, and its name."""

@@ -67,7 +67,7 @@ _REFUSED = {
     "ProjectColumn": "create_card delete edit move",
     "PullRequest": (
         "add_to_assignees convert_to_draft create_comment create_review create_review_comment "
-        "create_review_comment_reply create_review_request delete_branch delete_review_request "
+        "create_review_comment_reply create_review_request  delete_review_request "
         "disable_automerge enable_automerge mark_ready_for_review merge remove_from_assignees "
         "restore_branch update_branch"
     ),

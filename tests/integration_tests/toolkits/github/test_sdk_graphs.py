@@ -150,6 +150,26 @@ def test_each_question_of_a_node_gets_its_own_answer(
     assert by == ["dan" if from_outside else "ana", "ana", "ana"]
 
 
+def test_what_is_unknown_is_asked_about_in_the_graph(rein: AgentRein, repo: Repository, shop: Shop) -> None:
+    issue = repo.get_issue(shop.issue("One"))
+
+    def work(state: State) -> State:
+        issue.add_to_assignees("ana")
+        return {"found": "assigned"}
+
+    graph = graph_of(work)
+    out = graph.invoke(START_WITH, CONFIG)
+    assert asked(out) == ["github_unknown"]
+    [question] = out["__interrupt__"]
+    said = question.value["action_requests"][0]["description"]
+    assert "CANNOT be undone" in said
+    assert "No operation covers Issue.add_to_assignees; the nearest is github.issues.update." in said
+    assert shop.state()["issues"][1]["assignees"] == []
+    assert graph.invoke(answered("approve"), CONFIG)["found"] == "assigned"
+    assert shop.state()["issues"][1]["assignees"] == ["ana"]
+    assert [action.status for action in rein.actions(thread="t")] == [Status.EXECUTED]
+
+
 def test_a_tool_that_calls_the_sdk_asks_and_belongs_to_the_agents_session(
     rein: AgentRein, repo: Repository, shop: Shop
 ) -> None:

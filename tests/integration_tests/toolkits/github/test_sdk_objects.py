@@ -125,6 +125,14 @@ def test_the_developers_client_is_not_changed(rein: AgentRein, shop: Shop) -> No
     assert list(shop.state()["labels"]) == ["mine"]
 
 
+def test_a_client_of_a_class_of_ones_own(rein: AgentRein, shop: Shop) -> None:
+    class Ours(Github):
+        """A company's own."""
+
+    own = Ours(base_url=shop.url, auth=client(shop.url).requester.auth, retry=None)
+    assert rein.wrap(own).get_repo(shop.repo).full_name == shop.repo
+
+
 def test_what_cannot_be_wrapped_is_said(rein: AgentRein, gh: Github, repo: Repository, shop: Shop) -> None:
     for nonsense, why in (
         (gh, "wrapped already"),
@@ -251,13 +259,16 @@ def test_a_method_of_tomorrow_is_refused(
     ("method", "nearest"),
     [
         ("Issue.add_to_assignees", "github.issues.update"),
-        ("Repository.create_git_tag", "github.branches.create"),
-        ("Repository.rename_branch", None),
-        ("Gist.set_starred", None),
+        ("CommitComment.delete", "github.comments.delete"),
+        ("PullRequestComment.edit", "github.comments.update"),
+        ("PullRequest.create_review_comment", "github.comments.create"),
+        ("Issue.create_reaction", None),
+        ("Team.delete", None),
+        ("Repository.edit", None),
     ],
 )
-def test_the_nearest_operation_is_named(method: str, nearest: str | None) -> None:
-    assert nearest is None or SDK.nearest(method) == nearest
+def test_the_nearest_operation_is_named_and_no_far_one(method: str, nearest: str | None) -> None:
+    assert SDK.nearest(method) == nearest
 
 
 def test_what_github_refuses_is_raised_as_pygithub_does(

@@ -227,6 +227,14 @@ def edit_pull(repo: Repository, shop: Shop) -> bool:
     return (there.title, there.state) == ("New", "closed")
 
 
+def delete_head(repo: Repository, shop: Shop) -> bool:
+    there = repo.get_pull(shop.pull("topic"))
+    with pytest.raises(RuntimeError, match="set force=True"):
+        there.delete_branch()
+    there.delete_branch(force=True)
+    return [one.name for one in repo.get_branches()] == ["main"]
+
+
 CASES = {
     "Repository.create_issue": Case(create_issue, ("issues", "labels", "milestones")),
     "Issue.edit": Case(edit_issue),
@@ -252,6 +260,7 @@ CASES = {
     "GitRef.delete": Case(delete_ref),
     "Repository.create_pull": Case(create_pull, ("pulls",)),
     "PullRequest.edit": Case(edit_pull),
+    "PullRequest.delete_branch": Case(delete_head),
 }
 ON_PULLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "PullRequest.create_issue_comment": (("hello",), {"body": "hello"}),
