@@ -57,9 +57,8 @@ def wrapped(
     twin = sdk.twin(client)
     api = sdk.api(client) if api is None else api
     rein.bind(sdk.connector, api)
-    made: C = _House(Door(rein, session, api, unknown or rein.policy.unknown, wait, approver), sdk).proxy(
-        twin
-    )
+    door = Door(rein, session, api, unknown or rein.policy.unknown, wait, approver)
+    made: C = _House(door, sdk).proxy(twin)
     return made
 
 
@@ -142,9 +141,8 @@ class _House:
         )
         unknown.arm(live, sdk.nearest(name))
         performed = self._done(lambda: self.door.perform(unknown, name))
-        return self.wrap(
-            performed.shown
-        )  # nothing, where an earlier call is the answer: what it returned is not kept
+        # Where an earlier call is the answer there is nothing to show: what it returned is not kept.
+        return self.wrap(performed.shown)
 
     def _done(self, perform: Callable[[], Performed]) -> Performed:
         try:
