@@ -90,7 +90,7 @@ def made(owner: Any, cls: type[T], args: Mapping[str, Any], *parts: Any) -> T:
     url = _address(owner, args, *parts)
     requester = owner.requester
     try:
-        return cls(requester, url=url)
+        return cls(requester, url=url).complete()
     except (GithubException, requests.RequestException):
         return cls(requester.withLazy(True), url=url)
 

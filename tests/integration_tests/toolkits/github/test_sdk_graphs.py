@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -16,6 +17,7 @@ from langgraph.graph import END, START, StateGraph, add_messages
 from langgraph.types import Command, RetryPolicy, interrupt
 
 from langchain_agentrein import ActionDenied, AgentRein, ApprovalRule, CallConflict, SessionFailed, Status
+from langchain_agentrein.toolkits.github.hub import unmarked
 from tests.integration_tests.toolkits.github.world import Shop, wrapped
 from tests.support.agents import calls, script
 
@@ -202,6 +204,41 @@ def test_a_tool_that_calls_the_sdk_asks_and_belongs_to_the_agents_session(
     assert edit.intent.text == "It is stale"
     [session] = rein.sessions()
     assert session.goal == "do it"
+
+
+async def test_an_async_agent_asks_and_acts_once(rein: AgentRein, repo: Repository, shop: Shop) -> None:
+    number = shop.issue("Talk")
+    theirs = [
+        repo.get_issue(number).get_comment(shop.comment(number, text)) for text in ("mine", "mine, too")
+    ]
+
+    @tool
+    def tidy(position: int) -> str:
+        """Tidy a comment."""
+        repo.get_issue(number).create_comment(f"tidying {position}")
+        theirs[position].delete()
+        return "tidied"
+
+    @tool
+    async def wait_for(position: int) -> str:
+        """Tidy a comment, without blocking the loop."""
+        return str(await asyncio.to_thread(tidy.func, position))  # type: ignore[arg-type]
+
+    rein.policy.rules = (ApprovalRule("tidy", "allow"), ApprovalRule("wait_for", "allow"))
+    model = script(calls(("tidy", {"position": 0}), ("wait_for", {"position": 1})), AIMessage("Done."))
+    agent = create_agent(
+        model, [tidy, wait_for], middleware=[rein.middleware()], checkpointer=InMemorySaver()
+    )
+    out = await agent.ainvoke(START_WITH, CONFIG)
+    assert len(out["__interrupt__"]) == 2
+    answers = {one.id: {"decisions": [{"type": "approve"}]} for one in out["__interrupt__"]}
+    out = await agent.ainvoke(Command(resume=answers), CONFIG)
+    assert out["messages"][-1].text == "Done."
+    [there] = shop.state()["issues"].values()
+    said = sorted(unmarked(text) for _, text in there["comments"].values())
+    assert said == ["tidying 0", "tidying 1"]
+    done = [action.operation for action in rein.actions(thread="t") if action.connector == "github"]
+    assert sorted(done) == ["github.comments.create"] * 2 + ["github.comments.delete"] * 2
 
 
 def test_what_a_failing_agent_did_through_the_sdk_is_taken_back(

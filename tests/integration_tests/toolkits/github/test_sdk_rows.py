@@ -323,6 +323,19 @@ def client_of_nobody() -> Any:
     return Github(base_url="http://localhost:9")
 
 
+def test_a_lazy_client_is_given_what_was_made_as_it_was_made(rein: AgentRein, shop: Shop) -> None:
+    with rein.session(rules=[ApprovalRule("github.branches.delete", "allow")]) as session:
+        repo = wrapped(rein, shop.url).withLazy(True).get_repo(shop.repo)
+        issue = repo.create_issue("One")
+        repo.get_issue(issue.number).edit(title="Two")
+        comment = repo.get_issue(issue.number).create_comment("hello")
+        ref = repo.create_git_ref("refs/heads/topic", repo.get_branch("main").commit.sha)
+        repo.get_git_ref("heads/topic").delete()
+        assert (issue.title, unmarked(comment.body), ref.ref) == ("One", "hello", "refs/heads/topic")
+        assert repo.get_issue(issue.number).title == "Two"
+    assert len(session.actions()) == 5
+
+
 REFUSED_ARGUMENTS: dict[str, Callable[[Repository], Any]] = {
     "author": lambda repo: repo.create_file("a.txt", "m", "a", author=_author()),
     "content": lambda repo: repo.create_file("a.bin", "m", b"\xff\xfe"),
