@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from langchain_core.runnables import RunnableConfig
 
 from langchain_agentrein.action import Action, Status
-from langchain_agentrein.calling import Prepared
+from langchain_agentrein.calling import BINDING, Prepared
 from langchain_agentrein.engine import Decision, Performed
 from langchain_agentrein.errors import ApprovalTimeout, LostRace, Refused
 from langchain_agentrein.flow import run
@@ -138,8 +138,9 @@ class _Pausing:
             action, assessment, self.rein.journal.redactor, tool=op.tool_name(), check=_check(op)
         )
         [answer] = ask_all([question])
-        runtime = (self.config.get("configurable") or {}).get("__pregel_runtime")
-        return decision_of(answer, action, approver_of(self.config, runtime, None))
+        runtime, binding = (self.config.get("configurable") or {}).get("__pregel_runtime"), BINDING.get()
+        own = binding.approver if binding is not None else None
+        return decision_of(answer, action, approver_of(self.config, runtime, own))
 
     def _skip(self, action: Action, *, now: bool) -> None:
         """Take the answer to this call's question, where it was decided without it: before, or from outside.

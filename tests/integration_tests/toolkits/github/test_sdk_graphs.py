@@ -172,8 +172,9 @@ def test_what_is_unknown_is_asked_about_in_the_graph(rein: AgentRein, repo: Repo
     assert [action.status for action in rein.actions(thread="t")] == [Status.EXECUTED]
 
 
+@pytest.mark.parametrize("by", ["ana", "the server"])
 def test_a_tool_that_calls_the_sdk_asks_and_belongs_to_the_agents_session(
-    rein: AgentRein, repo: Repository, shop: Shop
+    rein: AgentRein, repo: Repository, shop: Shop, by: str
 ) -> None:
     number = shop.issue("Talk")
     theirs = repo.get_issue(number).get_comment(shop.comment(number, "mine"))
@@ -190,7 +191,10 @@ def test_a_tool_that_calls_the_sdk_asks_and_belongs_to_the_agents_session(
     model = script(
         calls(("tidy", {"number": number}), text="It is stale"), AIMessage("Done."), AIMessage("Done.")
     )
-    agent = create_agent(model, [tidy], middleware=[rein.middleware()], checkpointer=InMemorySaver())
+    said = (
+        {} if by == "ana" else {"approver": lambda config: by}
+    )  # what the config claims counts only without
+    agent = create_agent(model, [tidy], middleware=[rein.middleware(**said)], checkpointer=InMemorySaver())
     out = agent.invoke(START_WITH, CONFIG)
     assert asked(out) == ["github_comments_delete"]
     out = agent.invoke(answered("approve"), CONFIG)
@@ -199,7 +203,7 @@ def test_a_tool_that_calls_the_sdk_asks_and_belongs_to_the_agents_session(
     edit, delete = (action for action in rein.actions(thread="t") if action.connector == "github")
     assert [one.status for one in (edit, delete)] == [Status.EXECUTED] * 2
     assert edit.generation == delete.generation == 1
-    assert delete.approval is not None and delete.approval.by == "ana"
+    assert delete.approval is not None and delete.approval.by == by
     assert edit.intent.goal == "do it"
     assert edit.intent.text == "It is stale"
     [session] = rein.sessions()
