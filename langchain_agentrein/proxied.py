@@ -149,7 +149,7 @@ class Door:
         block = _KEY.get()
         if block is not None:
             whose = (self.rein.tenant or "", op.connector, op.account(self.api) or "")
-            return _digest("keyed", *whose, block.key, str(block.next()), op.name)
+            return _digest("keyed", *whose, block.key, str(block.next()))
         return identity.call_key(where, op.name) or _digest("once", new_id("call"))
 
     def _doubt(self, key: str, op: Operation) -> InDoubt | None:

@@ -354,8 +354,9 @@ def test_each_call_is_a_new_one_unless_it_has_a_key(rein: AgentRein, shop: Shop)
     assert opened() == opened() == [3, 4]
     with rein.keyed("import-8"):
         assert repo.create_issue("First").number == 5
-    with rein.keyed("import-7"), pytest.raises(CallConflict):
-        repo.create_issue("Other")
+    for other in (lambda: repo.create_issue("Other"), lambda: repo.create_label("bug", "ff0000")):
+        with rein.keyed("import-7"), pytest.raises(CallConflict, match="this call was recorded as"):
+            other()
     assert len(shop.state()["issues"]) == 5
 
 
