@@ -6,25 +6,46 @@ import contextvars
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
 
 from github import Github
 from github.Requester import Requester
 
-from langchain_agentrein.errors import NotCovered
+from langchain_agentrein.errors import NotCovered, NotDone
 from langchain_agentrein.toolkits.github.hub import READS, for_reads, writing
 
-_LET: contextvars.ContextVar[bool] = contextvars.ContextVar("agentrein_github_let", default=False)
+
+@dataclass
+class _Let:
+    """What went out while writes were let pass.
+
+    Attributes:
+        done: How many of them GitHub did.
+    """
+
+    done: int = 0
+
+
+_LET: contextvars.ContextVar[_Let | None] = contextvars.ContextVar("agentrein_github_let", default=None)
 _WRITES = re.compile(r"\b(mutation|subscription)\b")
 
 
 @contextmanager
 def letting() -> Iterator[None]:
-    """Let writes pass in this thread, and read their errors for whether anything was done."""
-    token = _LET.set(True)
+    """Let writes pass in this thread, and read their errors for whether anything was done.
+
+    A method may send several: after one that was done, a refusal of the next does not mean that nothing was.
+    """
+    let = _Let()
+    token = _LET.set(let)
     try:
         with writing():
             yield
+    except NotDone as refusal:
+        if not let.done or refusal.__cause__ is None:
+            raise
+        raise refusal.__cause__ from None
     finally:
         _LET.reset(token)
 
@@ -56,21 +77,17 @@ class Guarded(Requester):
 
     def requestJson(self, verb: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
         sent = args[2] if len(args) > 2 else kwargs.get("input")
-        if not (verb == "POST" and url == self.graphql_url and asks(sent)):
-            _check(verb, url)
-        return super().requestJson(verb, url, *args, **kwargs)
+        let = None if verb == "POST" and url == self.graphql_url and asks(sent) else _passing(verb, url)
+        return _noted(let, super().requestJson(verb, url, *args, **kwargs))
 
     def requestMultipart(self, verb: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        _check(verb, url)
-        return super().requestMultipart(verb, url, *args, **kwargs)
+        return _noted(_passing(verb, url), super().requestMultipart(verb, url, *args, **kwargs))
 
     def requestBlob(self, verb: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        _check(verb, url)
-        return super().requestBlob(verb, url, *args, **kwargs)
+        return _noted(_passing(verb, url), super().requestBlob(verb, url, *args, **kwargs))
 
     def requestMemoryBlobAndCheck(self, verb: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        _check(verb, url)
-        return super().requestMemoryBlobAndCheck(verb, url, *args, **kwargs)
+        return _noted(_passing(verb, url), super().requestMemoryBlobAndCheck(verb, url, *args, **kwargs))
 
 
 def asks(sent: Any) -> bool:
@@ -91,10 +108,25 @@ def guarded(client: Github) -> Github:
     return twin
 
 
-def _check(verb: str, url: str) -> None:
-    if verb not in READS and not _LET.get():
+def _passing(verb: str, url: str) -> _Let | None:
+    """`None` for a read.
+
+    Raises:
+        NotCovered: It is a write, and none may pass.
+    """
+    if verb in READS:
+        return None
+    if (let := _LET.get()) is None:
         raise NotCovered(
             f"{verb} {url} comes from a client wrapped by rein.wrap(...), and from no operation: nothing was sent. "
             "Call the method on the wrapped object; the client that you wrapped sends it, and journals nothing",
             method=f"{verb} {url}",
         )
+    return let
+
+
+def _noted(let: _Let | None, answer: Any) -> Any:
+    """Count a write that was done: its answer begins with a status below 400, or was checked already."""
+    if let is not None and not (isinstance(answer[0], int) and answer[0] >= 400):
+        let.done += 1
+    return answer

@@ -293,6 +293,19 @@ def test_a_failing_unknown_call_is_told_apart(rein: AgentRein, proxy: Proxy, sho
     assert len(proxy.writes) == 1
 
 
+def test_an_unknown_call_of_which_a_part_was_done_is_in_doubt(
+    rein: AgentRein, proxy: Proxy, shop: Shop
+) -> None:
+    """It makes a tag, and then a release, which GitHub refuses: that nothing was done would be a lie."""
+    repo = wrapped(rein, proxy.url, unknown="allow").get_repo(shop.repo)
+    sha = repo.get_branch("main").commit.sha
+    proxy.fault = Fault("answer", status=422, skip=1)
+    with rein.session() as session, pytest.raises(InDoubt):
+        repo.create_git_tag_and_release("v1", "the first", "One", "It is out.", sha, "commit")
+    assert len(proxy.offered) == 2 and len(proxy.writes) == 1
+    assert [action.status for action in session.actions()] == [Status.IN_DOUBT]
+
+
 def test_what_is_unknown_is_not_repeated_by_the_sdk(rein: AgentRein, proxy: Proxy, shop: Shop) -> None:
     """PyGithub repeats what failed, unless told otherwise: an effect whose reply was lost, too."""
     usual = Github(base_url=proxy.url, auth=Auth.Token("bot-2"), seconds_between_writes=0)
