@@ -43,7 +43,7 @@ bench-correctness: $(VENV)/.bench  ## Count what goes wrong in scripted accident
 matrix: $(VENV)/.test  ## Renew the table of docs/compatibility.md from the tests that it tells of
 	$(BIN)/python -m tests.integration_tests.neighbours.matrix
 
-operations: $(VENV)/.test  ## Renew the tables of docs/github.md and docs/gmail.md from the operations
+operations: $(VENV)/.test  ## Renew the tables of docs/github.md, docs/gmail.md and docs/proxy.md from the operations
 	$(BIN)/python -m tests.integration_tests.toolkits.github.table
 	$(BIN)/python -m tests.integration_tests.toolkits.gmail.table
 

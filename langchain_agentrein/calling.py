@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from langchain_core.runnables import RunnableConfig
+
 from langchain_agentrein import identity
 from langchain_agentrein.action import Action, Intent, Status
 from langchain_agentrein.engine import Call, Decision, Performed
@@ -28,12 +30,14 @@ class Binding:
         where: The call as the middleware sees it.
         ask: Asks a person here and now; `None` where that is not possible.
         insist: Why a person must decide about this call even where the policy would let it pass.
+        approver: Says who answers, from a run's config; for what a tool asks itself.
     """
 
     rein: AgentRein
     where: Caller | None = None
     ask: Callable[[Action, Assessment], Decision] | None = None
     insist: str = ""
+    approver: Callable[[RunnableConfig], str | None] | None = None
 
 
 BINDING: contextvars.ContextVar[Binding | None] = contextvars.ContextVar("agentrein_binding", default=None)
@@ -98,13 +102,14 @@ def prepare(known: Identified, op: Operation, why: Callable[[Caller, str], Inten
 @contextmanager
 def inside(prepared: Prepared) -> Iterator[None]:
     """Agents that run inside the tool join its session, and ask for themselves."""
-    outer, record = CURRENT.get(), prepared.call.session
+    outer, record, binding = CURRENT.get(), prepared.call.session, BINDING.get()
     if outer is not None and outer.id == record.id:
         session = outer
     else:
         session = Session(prepared.rein, record, opener=False, message_id=prepared.call.message_id)
     scope = Scope(prepared.call.key, prepared.where.task_ns)
-    tokens = CURRENT.set(session), BINDING.set(Binding(prepared.rein)), SCOPE.set(scope)
+    within = Binding(prepared.rein, approver=binding.approver if binding is not None else None)
+    tokens = CURRENT.set(session), BINDING.set(within), SCOPE.set(scope)
     try:
         yield
     finally:

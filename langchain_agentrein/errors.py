@@ -14,6 +14,8 @@ AgentReinError
 ├── Refused                the call may not run; nothing ran
 │   ├── ActionDenied         a rule or a person said no
 │   ├── ApprovalRequired     it needs a person's approval first
+│   │   └── ApprovalTimeout    and nobody answered in time
+│   ├── NotCovered           no operation says what a wrapped SDK's call does, or can say it with that argument
 │   ├── SessionFrozen        its session is failing or closed
 │   ├── CallConflict         the same call, with other arguments
 │   └── OrphanedActions      the thread holds effects its state knows nothing of
@@ -149,6 +151,32 @@ class ActionDenied(Refused):
 
 class ApprovalRequired(Refused):
     """The call needs a person's approval first."""
+
+
+class ApprovalTimeout(ApprovalRequired):
+    """Nobody answered in time: the question has expired, and a later answer counts for nothing."""
+
+
+class NotCovered(Refused):
+    """A call of a wrapped SDK that would change something, and that no operation can express.
+
+    Attributes:
+        method: The SDK's method, as `Class.method`.
+        nearest: The operation that comes closest, if any does.
+        argument: The argument that the operation has no word for; `None`: there is no operation.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str,
+        nearest: str | None = None,
+        argument: str | None = None,
+        action_id: str | None = None,
+    ) -> None:
+        super().__init__(message, action_id=action_id)
+        self.method, self.nearest, self.argument = method, nearest, argument
 
 
 class SessionFrozen(Refused):

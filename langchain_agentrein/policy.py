@@ -20,6 +20,8 @@ OnUnknown: TypeAlias = Literal["ask", "deny", "allow"]
 
 ALIASES = {"gmail.send": "gmail.messages.send", "gmail.draft": "gmail.drafts.create"}
 """Short names for what people call these operations."""
+UNKNOWN = ".unknown"
+"""How the operation of a wrapped SDK's calls ends that no other covers; it has no tool."""
 _WILD = frozenset("*?[")
 LONGEST = timedelta(days=36_525)
 """The longest that something may be held after its session completed."""
@@ -181,7 +183,7 @@ class Policy:
         """
         connectors = {name.partition(".")[0] for name in known if "." in name}
         for rule in self.rules:
-            if any(rule.names(name) for name in known):
+            if any(rule.names(name) for name in known) or rule.pattern.endswith(UNKNOWN):
                 continue
             pattern = ALIASES.get(rule.pattern, rule.pattern)
             close = difflib.get_close_matches(pattern, sorted(known), n=1, cutoff=0.75)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from langchain_agentrein import engine
 from langchain_agentrein.action import Action
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
     from langchain_agentrein.graphs.middleware import AgentReinMiddleware
     from langchain_agentrein.journal import IsSecret, JournalSource, KeySource
+    from langchain_agentrein.sdk import Sdk
+    from langchain_agentrein.waiting import Approver
 
+C = TypeVar("C")
 OnOrphans: TypeAlias = Literal["ask", "rollback"]
 Clients: TypeAlias = "Mapping[str, Any] | Callable[[str, str | None], Any]"
 """Clients by connector, or `resolver(connector, account) -> client`."""
@@ -171,6 +175,44 @@ class AgentRein(Deciding):
         from langchain_agentrein.graphs.middleware import AgentReinMiddleware
 
         return AgentReinMiddleware(self, **options)
+
+    def wrap(
+        self,
+        client: C,
+        session: Session | None = None,
+        *,
+        connector: str | Sdk | None = None,
+        unknown: OnUnknown | None = None,
+        wait: float = 300.0,
+        approver: Approver | None = None,
+        api: Any = None,
+    ) -> C:
+        """A vendor's SDK client whose mutating calls are journaled, gated and reversible.
+
+        Args:
+            client: The developer's; it is not changed.
+            session: Where its calls belong; `None`: to whichever session is current where a call is made.
+            connector: Whose operations its calls become; `None`: as the client's package says.
+            unknown: What holds for methods that change something and that no operation covers; see `wrap.wrapped`.
+            wait: Seconds that a call outside a graph waits for a person.
+            approver: Decides outside a graph in place of a person: `approver(action) -> Decision | bool`.
+            api: What the operations are given in place of one made of `client`.
+        """
+        from langchain_agentrein.wrap import wrapped
+
+        return wrapped(
+            self, client, session, connector=connector, unknown=unknown, wait=wait, approver=approver, api=api
+        )
+
+    def keyed(self, key: str) -> AbstractContextManager[None]:
+        """`with rein.keyed("import-7"):` what a wrapped client is told inside is done once for this key.
+
+        Outside a graph each call is a new one without it. The block's calls are told apart by their order: make
+        them one after the other, in this thread.
+        """
+        from langchain_agentrein.proxied import keyed
+
+        return keyed(key)
 
     def perform(self, op: Operation, api: Any, call: Call) -> Flow[Performed]:
         """The flow that does one action; tools drive it."""

@@ -98,8 +98,9 @@ def _same_arguments(core: Core, op: Operation, known: Action) -> None:
     edited = known.approved_args is not None and known.operation == op.name
     if edited and unhidden(known.proposed_args, presented) == presented:
         return
+    call = f"tool call {known.tool_call_id}" if known.tool_call_id else "this call"
     raise CallConflict(
-        f"tool call {known.tool_call_id} was recorded as {known.operation} (action {known.id}) and now comes "
+        f"{call} was recorded as {known.operation} (action {known.id}) and now comes "
         f"as {op.name} with other arguments: a fork or an edit changed it. Make it a new call, or roll "
         f"action {known.id} back first",
         action_id=known.id,

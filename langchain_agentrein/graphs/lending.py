@@ -122,7 +122,7 @@ class Lender:
         runtime = request.runtime
         where = identity.caller(request.tool_call["id"], runtime.config, runtime)
         ask = self._asker(request) if may_ask(request) else None
-        token = BINDING.set(Binding(self.rein, where, ask, self.beside.insists(request)))
+        token = BINDING.set(Binding(self.rein, where, ask, self.beside.insists(request), self.approver))
         try:
             yield where
         finally:

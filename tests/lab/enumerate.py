@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.lab.points import PACKAGE
 
-FLOWS = ("engine", "graphs", "rein.py", "session.py", "reading.py", "tool.py", "calling.py")
+FLOWS = ("engine", "graphs", "rein.py", "deciding.py", "session.py", "reading.py", "tool.py", "calling.py")
 WRITES = {"write", "erasing"}
 
 

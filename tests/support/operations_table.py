@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from langchain_agentrein.operation import Operation
@@ -38,7 +38,12 @@ def page(now: str, toolkit: type[Toolkit], scopes: str, proved: Proved) -> str:
         f"| {scopes} | proved against |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    table = "\n".join([*head, *(row(operation, proved) for operation in toolkit.operations)]) + "\n"
+    return renewed(now, [*head, *(row(operation, proved) for operation in toolkit.operations)])
+
+
+def renewed(now: str, lines: Sequence[str]) -> str:
+    """A page with the lines of its table renewed."""
+    table = "\n".join(lines) + "\n"
     before, _, rest = now.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table}\n{END}{after}"

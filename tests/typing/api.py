@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, assert_type
 
+from github import Github
 from langchain.agents import create_agent
 from langchain_core.tools import BaseTool
 
@@ -80,6 +81,9 @@ with AgentRein("sqlite:///x.db", rules=RULES) as rein:
     assert_type(rein.release("act_1", by="ana"), Action)
     assert_type(rein.drop("act_1", by="ana", reason="wrong"), Action)
     assert_type(rein.timeline(session="1"), Timeline)
+    assert_type(rein.wrap(Github(), unknown="deny", wait=5.0, approver=lambda action: True), Github)
+    with rein.keyed("import-7"):
+        rein.wrap(Github(), rein.session(intent="book"), connector="github")
     agent = create_agent("openai:x", rein.tools(book), middleware=[rein.middleware()])
     with rein.session(intent="book") as session:
         assert_type(session, Session)

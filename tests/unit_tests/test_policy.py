@@ -153,6 +153,8 @@ def test_rules_that_match_nothing() -> None:
         Policy([ApprovalRule("github.issues.creat", "ask")]).check(KNOWN)
     with pytest.raises(RuleError):
         Policy([ApprovalRule("github.nothing.like.it", "ask")]).check(KNOWN)
+    # What a wrapped client does is no tool.
+    Policy([ApprovalRule("github.unknown", "allow")]).check(KNOWN)
     with pytest.warns(UserWarning, match="matches none of the tools"):
         Policy([ApprovalRule("stripe.charges.create", "ask")]).check(KNOWN)
 

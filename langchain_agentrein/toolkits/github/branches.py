@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from langchain_agentrein.toolkits.github.hub import Hub, hub_of
 from langchain_agentrein.toolkits.github.operation import GitHubOperation, Reading
 from langchain_agentrein.toolkits.github.reads import Limit, some
 
+_COMMIT = re.compile("[0-9a-f]{40}")
 BranchName = Annotated[str, Field(min_length=1, description="The branch's name, without refs/heads/.")]
 
 
@@ -62,17 +64,21 @@ class CreateBranch(_OnBranch):
     name, risk, reversal, repeatable = "github.branches.create", Risk.MEDIUM, Reversal.EXACT, True
 
     branch: BranchName
-    start: BranchName = Field(description="The branch that it starts from.")
+    start: BranchName = Field(description="The branch, or the full id of the commit, that it starts from.")
 
     def snapshot(self, api: Any) -> Json:
         """{"sha": str}: where it starts"""
         hub = hub_of(api)
         if self.head(hub, self.branch) is not None:
             raise NotDone(f"{self.repo} has a branch {self.branch} already")
-        sha = self.head(hub, self.start)
+        sha = self._commit(hub) if _COMMIT.fullmatch(self.start) else self.head(hub, self.start)
         if sha is None:
-            raise NotDone(f"{self.repo} has no branch {self.start}")
+            raise NotDone(f"{self.repo} has no branch or commit {self.start}")
         return {"sha": sha}
+
+    def _commit(self, hub: Hub) -> str | None:
+        """GitHub lets no branch have a name like a commit's id."""
+        return None if hub.find(self.at("git", "commits", self.start)) is None else self.start
 
     def do(self, api: Any, action: Action) -> Json:
         """receipt: {"branch": str, "sha": str}"""

@@ -22,6 +22,10 @@ Path = Annotated[
     str, Field(min_length=1, pattern=r"^[^/]", description="The file's path, from the repository's root.")
 ]
 Branch = Annotated[str | None, Field(description="The branch. (default: the repository's default branch)")]
+Sha = Annotated[
+    str | None,
+    Field(description="The `sha` of the file as it was read: if it is another by now, nothing is done."),
+]
 Content = Annotated[str, Field(description="The whole text of the file.")]
 
 
@@ -108,6 +112,11 @@ class _FileChange(_InTree):
     def check(self, was: Json) -> None:
         """Refuse what cannot be done as things are."""
 
+    def same(self, was: Json, sha: str | None) -> None:
+        """Refuse to write over what the caller has not read."""
+        if sha is not None and was["sha"] != sha:
+            raise NotDone(f"{self.path} changed since it was read: it is {was['sha']} by now, not {sha}")
+
     def snapshot(self, api: Any) -> Json:
         hub = hub_of(api)
         branch = self.on(hub)
@@ -191,6 +200,7 @@ class UpdateFile(_FileChange):
     name = "github.files.update"
 
     content: Content
+    sha: Sha = None
 
     def then(self) -> bytes:
         return self.content.encode()
@@ -198,6 +208,7 @@ class UpdateFile(_FileChange):
     def check(self, was: Json) -> None:
         if was is None:
             raise NotDone(f"there is no {self.path}: use github_files_create")
+        self.same(was, self.sha)
         if was["content"] == self.then():
             raise NotDone(f"{self.path} has that text already")
 
@@ -207,9 +218,12 @@ class DeleteFile(_FileChange):
 
     name = "github.files.delete"
 
+    sha: Sha = None
+
     def then(self) -> None:
         return None
 
     def check(self, was: Json) -> None:
         if was is None:
             raise NotDone(f"there is no {self.path}")
+        self.same(was, self.sha)

@@ -50,7 +50,7 @@ class Hub:
 
     def __init__(self, client: Github, *, markers: bool = True, settles: float = SETTLES) -> None:
         given = client.requester.kwargs
-        self._client = Github(**{**given, "retry": _for_reads(given["retry"]), "lazy": True})
+        self._client = Github(**{**given, "retry": for_reads(given["retry"]), "lazy": True})
         self._login: str | None = None
         self.markers, self.settles = markers, settles
 
@@ -166,7 +166,8 @@ def unmarked(text: str | None) -> str:
     return _MARKER.sub("", text or "")
 
 
-def _for_reads(retry: int | Retry | None) -> int | Retry | None:
+def for_reads(retry: int | Retry | None) -> int | Retry | None:
+    """A client's way to repeat requests, for those that read alone."""
     if retry is None:
         return None
     if isinstance(retry, int):

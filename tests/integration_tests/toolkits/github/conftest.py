@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from langchain_agentrein import AgentRein
 from langchain_agentrein.toolkits.github import Hub
 from tests.integration_tests.toolkits.github.world import SEED, Shop
 from tests.support.emulators import NoEmulator, emulate
@@ -34,3 +36,10 @@ def shop(github: str) -> Shop:
 def api(shop: Shop) -> Hub:
     """What the operations are given."""
     return shop.hub
+
+
+@pytest.fixture
+def rein(tmp_path: Path, shop: Shop) -> Iterator[AgentRein]:
+    """A journal, and the agent's credentials for undos."""
+    with AgentRein(f"sqlite:///{tmp_path}/journal.db", backoff=0.01) as rein:
+        yield rein

@@ -12,12 +12,13 @@ from langchain_agentrein import ConfigError
 from langchain_agentrein.toolkits import GitHubToolkit
 from langchain_agentrein.toolkits.github import Hub
 from langchain_agentrein.toolkits.github.hub import hub_of
-from tests.integration_tests.toolkits.github.table import PAGE, page
+from tests.integration_tests.toolkits.github.table import PAGE, PROXY, page, proxy_page
 
 
-def test_the_page_tells_what_the_operations_declare() -> None:
-    now = PAGE.read_text()
-    assert page(now) == now, "docs/github.md is out of date: run `make operations`"
+def test_the_pages_tell_what_the_operations_declare() -> None:
+    for path, renewed in ((PAGE, page), (PROXY, proxy_page)):
+        now = path.read_text()
+        assert renewed(now) == now, f"{path.name} is out of date: run `make operations`"
 
 
 def test_the_environment_gives_a_client(github: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from github import Auth, Github
 
+from langchain_agentrein import AgentRein, Session
 from langchain_agentrein.toolkits.github import Hub
 
 TOKENS = 40
@@ -29,13 +30,20 @@ SEED = "\n".join(
 _TURN = itertools.count()
 
 
+def client(url: str, who: str = "bot") -> Github:
+    """A developer's client of the emulator at `url`."""
+    token = Auth.Token(f"{who}-{next(_TURN) % TOKENS}")
+    return Github(base_url=url, auth=token, retry=None, seconds_between_writes=0, seconds_between_requests=0)
+
+
 def hub(url: str, who: str = "bot", **options: Any) -> Hub:
     """A hub on the emulator at `url`."""
-    token = Auth.Token(f"{who}-{next(_TURN) % TOKENS}")
-    client = Github(
-        base_url=url, auth=token, retry=None, seconds_between_writes=0, seconds_between_requests=0
-    )
-    return Hub(client, **{"settles": 0.0, **options})
+    return Hub(client(url, who), **{"settles": 0.0, **options})
+
+
+def wrapped(rein: AgentRein, url: str, session: Session | None = None, **options: Any) -> Github:
+    """A wrapped client of the emulator, which does not wait for replies that were lost."""
+    return rein.wrap(client(url), session, api=hub(url), **options)
 
 
 @dataclass
