@@ -20,6 +20,7 @@ from langchain_agentrein.toolkits.github import (
     milestones,
     pulls,
     reads,
+    reviewers,
 )
 from langchain_agentrein.toolkits.github.hub import Hub
 
@@ -75,6 +76,7 @@ class GitHubToolkit(Toolkit):
         branches.DeleteBranch,
         pulls.CreatePull,
         pulls.UpdatePull,
+        reviewers.RequestReviewers,
     )
 
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:

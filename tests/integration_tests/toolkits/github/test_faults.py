@@ -26,6 +26,7 @@ from langchain_agentrein.toolkits.github import (
     milestones,
     pulls,
 )
+from tests.integration_tests.toolkits.github import makers
 from tests.integration_tests.toolkits.github.world import Shop
 from tests.support.fault_proxy import Fault, Proxy, proxied
 
@@ -161,6 +162,7 @@ OPERATIONS: list[Callable[[Shop], Operation]] = [
     pruned,
     proposed,
     withdrawn,
+    *makers.OPERATIONS,
 ]
 
 

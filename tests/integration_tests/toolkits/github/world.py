@@ -45,12 +45,14 @@ class Shop:
     Attributes:
         hub: The agent's.
         ana: A colleague's.
+        also: What else `state` tells: `reviewers`.
     """
 
     url: str
     hub: Hub = field(init=False)
     ana: Hub = field(init=False)
     repo: str = field(init=False)
+    also: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.hub, self.ana = hub(self.url), hub(self.url, "ana")
@@ -120,7 +122,12 @@ class Shop:
                 one["title"]: (one["state"], one["description"] or "", one["due_on"])
                 for one in self._all("milestones", state="all")
             },
+            **{name: getattr(self, f"_{name}")() for name in sorted(self.also)},
         }
+
+    def _reviewers(self) -> dict[int, list[str]]:
+        pulls = self._all("pulls", state="all")
+        return {one["number"]: sorted(who["login"] for who in one["requested_reviewers"]) for one in pulls}
 
     def _all(self, *parts: Any, **parameters: Any) -> list[dict[str, Any]]:
         return list(self.ana.pages(self.at(*parts), **parameters))
