@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
 from pydantic import Field
@@ -18,10 +18,10 @@ from langchain_agentrein.toolkits.github.reads import Limit, some
 BranchName = Annotated[str, Field(min_length=1, description="The branch's name, without refs/heads/.")]
 
 
-class _OnBranch(GitHubOperation):
+class OnBranch(GitHubOperation):
     """About one branch."""
 
-    scopes = ("contents: write", "pull requests: write")
+    scopes: ClassVar[tuple[str, ...]] = ("contents: write", "pull requests: write")
 
     def head(self, hub: Hub, branch: str) -> str | None:
         """The commit that a branch points to; `None`: there is no such branch."""
@@ -56,7 +56,7 @@ class ListBranches(Reading):
         return some(({"name": one["name"], "sha": one["commit"]["sha"]} for one in found), self.limit)
 
 
-class CreateBranch(_OnBranch):
+class CreateBranch(OnBranch):
     """Create a branch. The undo deletes it, unless it has moved on, or a pull request comes from it."""
 
     name, risk, reversal, repeatable = "github.branches.create", Risk.MEDIUM, Reversal.EXACT, True
@@ -107,7 +107,7 @@ class CreateBranch(_OnBranch):
         self.unmake(hub_of(api), self.branch)
 
 
-class DeleteBranch(_OnBranch):
+class DeleteBranch(OnBranch):
     """Delete a branch; GitHub closes the pull requests that come from it. The undo makes it again at the same commit,
     and reopens them.
     """

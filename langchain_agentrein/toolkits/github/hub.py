@@ -56,9 +56,13 @@ class Hub:
 
     def account(self) -> str:
         """`host/login`, asked once for each client."""
+        return f"{self._client.requester.hostname_and_port}/{self.login()}"
+
+    def login(self) -> str:
+        """Whose credentials these are."""
         if self._login is None:
             self._login = self._whose()
-        return f"{self._client.requester.hostname_and_port}/{self._login}"
+        return self._login
 
     def _whose(self) -> str:
         try:
@@ -126,9 +130,16 @@ class Hub:
             )[1]
 
     def query(self, text: str, variables: Mapping[str, Json]) -> Any:
-        """One GraphQL request; its `data`."""
+        """One GraphQL request; its `data`. Raises what `send` raises.
+
+        GraphQL answers 200 to what it refuses as well; an error that it gives no type or code for ("something went
+        wrong") leaves open whether it was done.
+        """
         with writing():
-            return self._client.requester.graphql_query(text, dict(variables))[1]["data"]
+            try:
+                return self._client.requester.graphql_query(text, dict(variables))[1]["data"]
+            except GithubException as error:
+                raise _of_graphql(error) from error
 
     def wait_for(self, action: Action) -> None:
         """Wait until a request whose reply was lost cannot land any more."""
@@ -205,6 +216,17 @@ def writing() -> Iterator[None]:
         if isinstance(error, requests.ConnectTimeout) or _never_connected(error):
             raise NotDone(f"GitHub is out of reach, nothing was done: {_said(error)}") from error
         raise
+
+
+def _of_graphql(error: GithubException) -> GithubException:
+    """The same error with a status that says what it means: PyGithub gives 400 to whatever GraphQL says."""
+    said = error.data.get("errors") if isinstance(error.data, dict) else None
+    if error.status != 400 or not said:
+        return error
+    kinds = {one.get("type") or (one.get("extensions") or {}).get("code") for one in said}
+    if "RATE_LIMITED" in kinds:
+        return GithubException(429, error.data, error.headers)
+    return GithubException(500, error.data, error.headers) if None in kinds else error
 
 
 def _asks_to_wait(error: GithubException) -> float | None:

@@ -17,6 +17,7 @@ from langchain_agentrein.toolkits.github import (
     issue_labels,
     issues,
     labels,
+    merging,
     milestones,
     pulls,
     reads,
@@ -77,6 +78,7 @@ class GitHubToolkit(Toolkit):
         pulls.CreatePull,
         pulls.UpdatePull,
         reviewers.RequestReviewers,
+        merging.MergePull,
     )
 
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:

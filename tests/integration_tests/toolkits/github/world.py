@@ -97,13 +97,27 @@ class Shop:
         self.ana.send("POST", self.at("git", "refs"), {"ref": f"refs/heads/{name}", "sha": sha})
         return sha
 
-    def pull(self, head: str) -> int:
+    def pull(self, head: str, body: str = "why") -> int:
         """One that ana opened, from a new branch with a commit of its own."""
         self.branch(head)
-        body = {"message": "m", "branch": head, "content": base64.b64encode(head.encode()).decode()}
-        self.ana.send("PUT", self.at("contents", f"{head}.txt"), body)
-        given = {"title": head, "head": head, "base": "main", "body": "why"}
+        path = self.at("contents", f"{head}.txt")
+        known = self.ana.find(path, ref=head)
+        change = {"message": "m", "branch": head, "content": base64.b64encode(head.encode()).decode()}
+        self.ana.send("PUT", path, {**change, **({"sha": known["sha"]} if known else {})})
+        given = {"title": head, "head": head, "base": "main", "body": body}
         return int(self.ana.send("POST", self.at("pulls"), given)["number"])
+
+    def headed(self, head: str, body: str = "why") -> dict[str, Any]:
+        """A pull request that ana opened, as one that merges names it: `number` and `sha`."""
+        number = self.pull(head, body)
+        return {"number": number, "sha": self.ana.get(self.at("pulls", number))["head"]["sha"]}
+
+    def merge_reverts(self) -> int:
+        """Ana merges what proposes to revert something; how many did."""
+        open_ones = [one for one in self._all("pulls") if one["title"].startswith("Revert ")]
+        for one in open_ones:
+            self.ana.send("PUT", self.at("pulls", one["number"], "merge"), {})
+        return len(open_ones)
 
     def state(self) -> dict[str, Any]:
         """Everything that people see in it, by number and name."""
