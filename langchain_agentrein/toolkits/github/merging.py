@@ -23,6 +23,10 @@ from langchain_agentrein.toolkits.github.pulls import PullNumber
 from langchain_agentrein.toolkits.github.trees import Live, commit, entries, live
 
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Method = Annotated[
+    Literal["merge", "squash", "rebase"],
+    Field(description="A merge commit, one commit of all, or its commits one by one."),
+]
 REVERT = (
     "mutation($input: RevertPullRequestInput!) "
     "{ revertPullRequest(input: $input) { revertPullRequest { number } } }"
@@ -51,9 +55,7 @@ class MergePull(OnBranch):
     sha: Sha = Field(
         description="The commit at its head, as github_pulls_get told it; GitHub refuses if there are newer ones."
     )
-    merge_method: Literal["merge", "squash", "rebase"] = Field(
-        default="merge", description="A merge commit, one commit of all, or its commits one by one."
-    )
+    merge_method: Method = "merge"
     commit_title: str | None = Field(default=None, description="The merge commit's first line.")
     commit_message: str | None = Field(default=None, description="The rest of its message.")
 

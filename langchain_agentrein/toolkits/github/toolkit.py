@@ -11,6 +11,7 @@ from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.base import Toolkit
 from langchain_agentrein.toolkits.github import (
+    automerge,
     branches,
     comments,
     files,
@@ -79,6 +80,7 @@ class GitHubToolkit(Toolkit):
         pulls.UpdatePull,
         reviewers.RequestReviewers,
         merging.MergePull,
+        automerge.EnableAutomerge,
     )
 
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:

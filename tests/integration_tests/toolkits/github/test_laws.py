@@ -25,7 +25,7 @@ from langchain_agentrein.toolkits.github import (
 from langchain_agentrein.toolkits.github import labels as definitions
 from tests.integration_tests.toolkits.github.world import Shop
 
-NOT_SERVED = {"github.issues.delete"}
+NOT_SERVED = {"github.issues.delete", "github.pulls.enable_automerge"}
 """What the emulator does not serve: it has no GraphQL."""
 
 
