@@ -56,7 +56,8 @@ class Proxy:
         url: Where it listens.
         writes: The requests that write and reached the server, as `POST /path`.
         offered: Those that clients sent.
-        answers: By path, what answers in place of a server that does not serve it; given the body's fields.
+        answers: By `path` or `VERB path`, what answers in place of a server that does not serve it; given the
+            body's fields.
     """
 
     url: str
@@ -124,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes, writes: bool) -> tuple[int, list[tuple[str, str]], bytes]:
         proxy = self.server.proxy
-        if (stand_in := proxy.answers.get(self.path.partition("?")[0])) is not None:
+        path = self.path.partition("?")[0]
+        if (stand_in := proxy.answers.get(f"{self.command} {path}", proxy.answers.get(path))) is not None:
             if writes:
                 proxy.writes.append(f"{self.command} {self.path}")
             reply = stand_in(**json.loads(body or b"{}"))

@@ -20,9 +20,12 @@ from langchain_agentrein.toolkits.github import (
     labels,
     merging,
     milestones,
+    pull_reads,
     pulls,
     reads,
+    review_comments,
     reviewers,
+    reviews,
 )
 from langchain_agentrein.toolkits.github.hub import Hub
 
@@ -54,6 +57,9 @@ class GitHubToolkit(Toolkit):
         branches.ListBranches,
         pulls.GetPull,
         pulls.ListPulls,
+        pull_reads.ListFiles,
+        pull_reads.ListReviews,
+        pull_reads.ListReviewComments,
         issues.CreateIssue,
         issues.UpdateIssue,
         issues.LockIssue,
@@ -79,6 +85,10 @@ class GitHubToolkit(Toolkit):
         pulls.CreatePull,
         pulls.UpdatePull,
         reviewers.RequestReviewers,
+        reviews.CreateReview,
+        review_comments.CreateReviewComment,
+        review_comments.UpdateReviewComment,
+        review_comments.DeleteReviewComment,
         merging.MergePull,
         automerge.EnableAutomerge,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from langchain_agentrein.operation import Operation
-from langchain_agentrein.toolkits.github import reviewers
+from langchain_agentrein.toolkits.github import review_comments, reviewers, reviews
 from tests.integration_tests.toolkits.github.world import Shop
 
 
@@ -14,4 +15,28 @@ def asked(shop: Shop) -> Operation:
     return reviewers.RequestReviewers(repo=shop.repo, number=shop.pull("topic"), reviewers=["dan"])
 
 
-OPERATIONS: list[Callable[[Shop], Operation]] = [asked]
+def approved(shop: Shop) -> Operation:
+    shop.also.add("reviews")
+    given: Any = {**shop.headed("topic"), "event": "APPROVE"}
+    return reviews.CreateReview(repo=shop.repo, **given)
+
+
+def remarked(shop: Shop) -> Operation:
+    shop.also.add("lines")
+    given: Any = {**shop.headed("topic"), "path": "topic.txt", "line": 1, "body": "hm"}
+    return review_comments.CreateReviewComment(repo=shop.repo, **given)
+
+
+def reworded(shop: Shop) -> Operation:
+    shop.also.add("lines")
+    comment = shop.line(shop.pull("topic"), "first")
+    return review_comments.UpdateReviewComment(repo=shop.repo, comment_id=comment, body="other")
+
+
+def retracted(shop: Shop) -> Operation:
+    shop.also.add("lines")
+    comment = shop.line(shop.pull("topic"), "worth *keeping*")
+    return review_comments.DeleteReviewComment(repo=shop.repo, comment_id=comment)
+
+
+OPERATIONS: list[Callable[[Shop], Operation]] = [asked, approved, remarked, reworded, retracted]

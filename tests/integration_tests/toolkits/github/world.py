@@ -45,7 +45,7 @@ class Shop:
     Attributes:
         hub: The agent's.
         ana: A colleague's.
-        also: What else `state` tells: `reviewers`.
+        also: What else `state` tells: `reviewers`, `reviews`, `lines`.
     """
 
     url: str
@@ -142,6 +142,22 @@ class Shop:
     def _reviewers(self) -> dict[int, list[str]]:
         pulls = self._all("pulls", state="all")
         return {one["number"]: sorted(who["login"] for who in one["requested_reviewers"]) for one in pulls}
+
+    def _of_pulls(self, what: str) -> list[dict[str, Any]]:
+        pulls = self._all("pulls", state="all")
+        return [one for pull in pulls for one in self._all("pulls", pull["number"], what)]
+
+    def _reviews(self) -> dict[int, tuple[str, str]]:
+        return {one["id"]: (one["user"]["login"], one["state"]) for one in self._of_pulls("reviews")}
+
+    def _lines(self) -> dict[int, tuple[Any, ...]]:
+        found = self._of_pulls("comments")
+        return {one["id"]: (one["user"]["login"], one["path"], one["line"], one["body"]) for one in found}
+
+    def line(self, number: int, body: str, **given: Any) -> int:
+        """A comment of ana's on a line."""
+        place = {"path": "topic.txt", "line": 1, **given}
+        return int(self.ana.send("POST", self.at("pulls", number, "comments"), {"body": body, **place})["id"])
 
     def _all(self, *parts: Any, **parameters: Any) -> list[dict[str, Any]]:
         return list(self.ana.pages(self.at(*parts), **parameters))
