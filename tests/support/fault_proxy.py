@@ -130,6 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
             if writes:
                 proxy.writes.append(f"{self.command} {self.path}")
             reply = stand_in(**json.loads(body or b"{}"))
+            if isinstance(reply, bytes):
+                return 200, [("Content-Type", "application/octet-stream")], reply
             return 200, [("Content-Type", "application/json")], json.dumps(reply).encode()
         target = urlsplit(self.server.target)
         upstream = http.client.HTTPConnection(target.netloc, timeout=30)

@@ -30,6 +30,7 @@ WAIT: Final = 60.0
 """Seconds to wait where GitHub asks to slow down, and does not say for how long."""
 READS: Final = frozenset({"GET", "HEAD"})
 PAGE: Final = 100
+CHUNK: Final = 65_536
 SKEW: Final = timedelta(hours=1)
 
 
@@ -127,6 +128,25 @@ class Hub:
         with writing():
             return self._client.requester.requestJsonAndCheck(
                 verb, path, input=dict(body) if body is not None else None
+            )[1]
+
+    def download(self, url: str, most: int) -> bytes:
+        """The content of a file that is kept as it is; no more than `most` bytes, and one."""
+        with reading():
+            chunks = self._client.requester.getStream(url, chunk_size=CHUNK)[2]
+            content = b""
+            for chunk in chunks:
+                content += chunk
+                if len(content) > most:
+                    break
+            return content[: most + 1]
+
+    def upload(self, url: str, content: bytes, content_type: str, **named: Json) -> Any:
+        """Upload a file, once. Raises what `send` raises."""
+        body: Any = content  # bytes, not a file of them: an empty one would be sent in chunks, and refused
+        with writing():
+            return self._client.requester.requestMemoryBlobAndCheck(
+                "POST", url, named, {"Content-Type": content_type}, body
             )[1]
 
     def query(self, text: str, variables: Mapping[str, Json]) -> Any:

@@ -23,6 +23,8 @@ from langchain_agentrein.toolkits.github import (
     pull_reads,
     pulls,
     reads,
+    release_deletion,
+    releases,
     review_comments,
     reviewers,
     reviews,
@@ -60,6 +62,8 @@ class GitHubToolkit(Toolkit):
         pull_reads.ListFiles,
         pull_reads.ListReviews,
         pull_reads.ListReviewComments,
+        releases.ListReleases,
+        releases.GetRelease,
         issues.CreateIssue,
         issues.UpdateIssue,
         issues.LockIssue,
@@ -91,6 +95,9 @@ class GitHubToolkit(Toolkit):
         review_comments.DeleteReviewComment,
         merging.MergePull,
         automerge.EnableAutomerge,
+        releases.CreateRelease,
+        releases.UpdateRelease,
+        release_deletion.DeleteRelease,
     )
 
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from langchain_agentrein.operation import Operation
-from langchain_agentrein.toolkits.github import review_comments, reviewers, reviews
+from langchain_agentrein.toolkits.github import (
+    release_deletion,
+    releases,
+    review_comments,
+    reviewers,
+    reviews,
+)
 from tests.integration_tests.toolkits.github.world import Shop
 
 
@@ -39,4 +45,29 @@ def retracted(shop: Shop) -> Operation:
     return review_comments.DeleteReviewComment(repo=shop.repo, comment_id=comment)
 
 
-OPERATIONS: list[Callable[[Shop], Operation]] = [asked, approved, remarked, reworded, retracted]
+def released(shop: Shop) -> Operation:
+    shop.also |= {"releases", "tags"}
+    return releases.CreateRelease(repo=shop.repo, tag="v1", body="what is new")
+
+
+def renamed(shop: Shop) -> Operation:
+    shop.also.add("releases")
+    return releases.UpdateRelease(repo=shop.repo, release_id=shop.release("v1"), title="One")
+
+
+def revoked(shop: Shop) -> Operation:
+    shop.also |= {"releases", "tags"}
+    shop.tag("v1")
+    return release_deletion.DeleteRelease(repo=shop.repo, release_id=shop.release("v1"))
+
+
+OPERATIONS: list[Callable[[Shop], Operation]] = [
+    asked,
+    approved,
+    remarked,
+    reworded,
+    retracted,
+    released,
+    renamed,
+    revoked,
+]

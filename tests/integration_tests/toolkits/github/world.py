@@ -45,7 +45,7 @@ class Shop:
     Attributes:
         hub: The agent's.
         ana: A colleague's.
-        also: What else `state` tells: `reviewers`, `reviews`, `lines`.
+        also: What else `state` tells: `reviewers`, `reviews`, `lines`, `releases`, `tags`.
     """
 
     url: str
@@ -153,6 +153,33 @@ class Shop:
     def _lines(self) -> dict[int, tuple[Any, ...]]:
         found = self._of_pulls("comments")
         return {one["id"]: (one["user"]["login"], one["path"], one["line"], one["body"]) for one in found}
+
+    def _releases(self) -> dict[str, tuple[Any, ...]]:
+        names = ("name", "body", "draft", "prerelease")
+        return {
+            one["tag_name"]: (*(one[name] for name in names), sorted(file["name"] for file in one["assets"]))
+            for one in self._all("releases")
+        }
+
+    def _tags(self) -> dict[str, str]:
+        found = self.ana.get(self.at("git", "matching-refs", "tags"))
+        return {one["ref"]: one["object"]["sha"] for one in found}
+
+    def tag(self, name: str) -> str:
+        """One that ana made, of main; the commit that it points to."""
+        sha = str(self.ana.get(self.at("git", "ref", "heads", "main"))["object"]["sha"])
+        self.ana.send("POST", self.at("git", "refs"), {"ref": f"refs/tags/{name}", "sha": sha})
+        return sha
+
+    def release(self, tag: str, **given: Any) -> int:
+        """One that ana published."""
+        body = {"tag_name": tag, "name": tag, "body": "what is new", **given}
+        return int(self.ana.send("POST", self.at("releases"), body)["id"])
+
+    def upload(self, release: int, name: str, content: bytes) -> int:
+        """A file of a release, as ana uploaded it; the emulator keeps its size alone."""
+        where = f"{self.url}{self.at('releases', release, 'assets')}"
+        return int(self.ana.upload(where, content, "text/plain", name=name)["id"])
 
     def line(self, number: int, body: str, **given: Any) -> int:
         """A comment of ana's on a line."""
