@@ -34,6 +34,16 @@ class OnBranch(GitHubOperation):
         found = hub.pages(self.at("pulls"), state="open", head=f"{owner}:{branch}")
         return sorted(pull["number"] for pull in found if pull["head"]["ref"] == branch)
 
+    def reopen(self, hub: Hub, number: int) -> Sequence[str]:
+        """Reopen a pull request; what there is to say, if GitHub refuses."""
+        try:
+            hub.send("PATCH", self.at("pulls", number), {"state": "open"})
+        except Throttled:
+            raise
+        except NotDone as error:
+            return (f"pull request #{number} stays closed: {error}",)
+        return ()
+
     def make(self, hub: Hub, branch: str, sha: str) -> None:
         """Create a branch."""
         hub.send("POST", self.at("git", "refs"), {"ref": f"refs/heads/{branch}", "sha": sha})
@@ -153,14 +163,8 @@ class DeleteBranch(OnBranch):
         hub = hub_of(api)
         if self.head(hub, self.branch) is None:
             self.make(hub, self.branch, action.before["sha"])
-        left = []
+        left: list[str] = []
         for number in action.before["pulls"]:
-            if hub.get(self.at("pulls", number))["state"] != "closed":
-                continue
-            try:
-                hub.send("PATCH", self.at("pulls", number), {"state": "open"})
-            except Throttled:
-                raise
-            except NotDone as error:
-                left.append(f"pull request #{number} stays closed: {error}")
+            if hub.get(self.at("pulls", number))["state"] == "closed":
+                left += self.reopen(hub, number)
         return [f"{self.branch} was gone for a while; what ran on its deletion ran", *left]
