@@ -139,6 +139,6 @@ class UpdateRef(OnBranch):
         for number in action.before["pulls"]:
             pull = hub.get(self.at("pulls", number))
             if pull["state"] == "closed" and not pull["merged"]:
-                by = hub.get(self.at("issues", number))["closed_by"]
+                by = hub.get(self.at("issues", number)).get("closed_by")
                 if (by or {}).get("login") == hub.login():
                     yield number

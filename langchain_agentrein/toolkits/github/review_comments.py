@@ -1,4 +1,7 @@
-"""Comments on lines of a pull request's change, one by one. Those of a whole review come with it."""
+"""Comments on lines of a pull request's change, one by one. Those of a whole review come with it.
+
+Source: docs.github.com/en/rest/pulls/comments; an answer is posted to the first comment of a thread.
+"""
 
 from __future__ import annotations
 
@@ -51,12 +54,11 @@ class CreateReviewComment(GitHubOperation):
 
     def do(self, api: Any, action: Action) -> Json:
         hub = hub_of(api)
-        given: dict[str, Json] = {"body": hub.marked(self.body, action)}
+        body = {"body": hub.marked(self.body, action)}
         if self.in_reply_to is not None:
-            given["in_reply_to"] = self.in_reply_to
-        else:
-            given |= {"commit_id": self.sha, "path": self.path, "line": self.line, "side": self.side}
-        return receipt(hub.send("POST", self._all(), given))
+            return receipt(hub.send("POST", f"{self._all()}/{self.in_reply_to}/replies", body))
+        place = {"commit_id": self.sha, "path": self.path, "line": self.line, "side": self.side}
+        return receipt(hub.send("POST", self._all(), {**body, **place}))
 
     def _all(self) -> str:
         return self.at("pulls", self.number, "comments")
@@ -87,11 +89,17 @@ class CreateReviewComment(GitHubOperation):
         return NotHappened()
 
     def attached(self, api: Any, action: Action) -> Sequence[str]:
+        """What was said in its thread after it; all of that answers the thread's first comment."""
         hub = hub_of(api)
         there = self._there(hub, action)
         if there is None:
             return ()
-        answers = [one for one in hub.pages(self._all()) if one.get("in_reply_to_id") == there["id"]]
+        root = there.get("in_reply_to_id") or there["id"]
+        answers = [
+            one
+            for one in hub.pages(self._all())
+            if one.get("in_reply_to_id") == root and one["id"] > there["id"]
+        ]
         said = [f"{one['user']['login']} answered: {one['html_url']}" for one in answers]
         count = (there.get("reactions") or {}).get("total_count")
         return [*said, *([f"{count} reaction(s) to the comment"] if count else [])]
@@ -125,22 +133,22 @@ class DeleteReviewComment(DeleteComment):
 
     def post(self, hub: Hub, action: Action) -> Mapping[str, Any]:
         place, path = action.before["place"], self.at("pulls", action.before["number"], "comments")
-        given = {"body": self.text(action), **place}
+        body = {"body": self.text(action)}
+        if "answers" in place:
+            return dict(hub.send("POST", f"{path}/{place['answers']}/replies", body))
         try:
-            return dict(hub.send("POST", path, given))
+            return dict(hub.send("POST", path, {**body, **place}))
         except Throttled:
             raise
-        except NotDone:  # the comment that it answered is gone, or the line is
-            there = {name: place[name] for name in ("commit_id", "path")} if "path" in place else None
-            if there is None:
-                raise
-            return dict(hub.send("POST", path, {"body": given["body"], **there, "subject_type": "file"}))
+        except NotDone:  # the line is no part of the change any more
+            on_the_file = {**{name: place[name] for name in ("commit_id", "path")}, "subject_type": "file"}
+            return dict(hub.send("POST", path, {**body, **on_the_file}))
 
 
 def _place(comment: Mapping[str, Any]) -> dict[str, Json]:
     """Where a comment is; GitHub keeps the first place of one whose line is gone since."""
     if (root := comment.get("in_reply_to_id")) is not None:
-        return {"in_reply_to": root}
+        return {"answers": root}
     place = {"commit_id": comment["original_commit_id"], "path": comment["path"]}
     line = comment.get("original_line") or comment.get("line")
     if comment.get("subject_type") == "file" or line is None:

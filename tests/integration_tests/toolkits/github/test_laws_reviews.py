@@ -211,7 +211,7 @@ ON_THE_FILE = {"commit_id": "c", "path": "topic.txt", "subject_type": "file"}
 @pytest.mark.parametrize(
     ("comment", "refused", "place"),
     [
-        ({"in_reply_to_id": 7}, 0, {"in_reply_to": 7}),
+        ({"in_reply_to_id": 7}, 0, {"answers": 7}),
         (
             {"original_line": 3, "line": None, "side": "LEFT"},
             0,
@@ -229,7 +229,9 @@ def test_where_a_deleted_comment_is_posted_again(
     at = shop.at("pulls", "comments", shop.line(number, "kept"))
     there, seen = {**shop.ana.get(at), "original_commit_id": "c", **comment}, list[dict[str, Any]]()
     proxy.answers[f"GET {at}"] = lambda: there
-    proxy.answers["POST " + shop.at("pulls", number, "comments")] = lambda **given: seen.append(given) or {}
+    path = shop.at("pulls", number, "comments")
+    proxy.answers[f"POST {path}"] = lambda **given: seen.append(given) or {}
+    proxy.answers[f"POST {path}/7/replies"] = lambda **given: seen.append({**given, "answers": 7}) or {}
     operation = review_comments.DeleteReviewComment(repo=shop.repo, comment_id=int(at.rpartition("/")[2]))
     before = operation.snapshot(through)
     proxy.fault = Fault("answer", 422, message="no such line") if refused else None
@@ -239,3 +241,43 @@ def test_where_a_deleted_comment_is_posted_again(
     [given] = seen
     assert given.pop("body").startswith("kept")
     assert given == place
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_answer(shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, answered: bool) -> None:
+    """Posted to the thread, and deleted if nobody said anything after it; the emulator spells that otherwise."""
+    shop.also.add("lines")
+    number = shop.pull("topic")
+    first = shop.line(number, "why?")
+    shop.line(number, "yes, why?", in_reply_to_id=first)
+    path = shop.at("pulls", number, "comments")
+
+    def post(body: str) -> Any:
+        return shop.hub.send("POST", path, {"body": body, "path": "topic.txt", "in_reply_to_id": first})
+
+    proxy.answers[f"POST {path}/{first}/replies"] = post
+    before = shop.state()
+    operation = review_comments.CreateReviewComment(
+        repo=shop.repo, number=number, body="because", in_reply_to=first
+    )
+    session = call(rein, operation, through)
+    assert len(shop.state()["lines"]) == 3
+    if answered:
+        shop.line(number, "I see", in_reply_to_id=first)
+        assert back(rein, session).status is Status.CONFLICT
+        assert len(shop.state()["lines"]) == 4
+    else:
+        assert back(rein, session).status is Status.COMPENSATED
+        assert shop.state() == before
+
+
+@pytest.mark.usefixtures("by_line")
+def test_what_somebody_dismissed_already_is_not_dismissed_again(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein
+) -> None:
+    session = call(rein, review(shop, "REQUEST_CHANGES", "one"), through)
+    [identity] = shop.state()["reviews"]
+    shop.ana.send("PUT", shop.at("pulls", 1, "reviews", identity, "dismissals"), {"message": "no"})
+    proxy.writes.clear()
+    assert back(rein, session).status is Status.COMPENSATED
+    assert [one.partition("comments")[0] for one in proxy.writes] == ["DELETE " + shop.at("pulls", "")]
