@@ -120,7 +120,7 @@ class MergePull(OnBranch):
     def undo(self, api: Any, action: Action) -> Undone:
         hub = hub_of(api)
         base, mine = action.before["base"], self._proposal(hub, action)
-        if mine is not None and mine["merged_at"]:
+        if mine is not None and mine["merged_at"] and mine["base"]["ref"] == base:
             return Undone(self._residue(hub, action, f"its revert #{mine['number']} is merged"))
         found = live(hub, self.at(), self._change(hub, action), quote(base))
         if found is not None and not (found.back or found.taken):

@@ -377,6 +377,9 @@ def test_an_unfinished_undo_is_a_persons(rein: AgentRein, world: World) -> None:
         [line] = rein.rollback(session=SESSION)
     assert (line.outcome, line.error, line.residue) == ("stuck", "close it by hand", ("half of it",))
 
+    [line] = rein.rollback(session=SESSION)
+    assert (line.outcome, line.error) == ("compensated", None), "looked at again, once they have done it"
+
 
 def test_an_undo_may_say_that_it_is_a_conflict(rein: AgentRein, world: World) -> None:
     do(rein, Blind(thing="a"), world)

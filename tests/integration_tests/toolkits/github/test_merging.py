@@ -6,13 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
-from langchain_agentrein import AgentRein, NotDone, Session, Status
+from langchain_agentrein import AgentRein, NotDone, Session, SessionFailed, Status, reversible
 from langchain_agentrein.errors import Throttled
-from langchain_agentrein.toolkits.github import Hub, merging
+from langchain_agentrein.toolkits.github import GitHubToolkit, Hub, merging
 from langchain_agentrein.toolkits.github.merging import MergePull
 from tests.integration_tests.toolkits.github.driving import back, call
 from tests.integration_tests.toolkits.github.world import Shop
+from tests.support.agents import calls, script
 from tests.support.fault_proxy import Fault, Proxy
 
 
@@ -25,6 +29,17 @@ def merge(shop: Shop) -> MergePull:
 
 def reverts(shop: Shop) -> list[dict[str, Any]]:
     return [one for one in shop._all("pulls", state="all") if one["title"].startswith("Revert ")]
+
+
+YES: Any = Command(resume={"decisions": [{"type": "approve"}]})
+NO: Any = Command(resume={"decisions": [{"type": "reject"}]})
+
+
+def asked(out: dict[str, Any]) -> tuple[str, str]:
+    """What a person is asked: the name, and the description."""
+    [question] = out["__interrupt__"]
+    [request] = question.value["action_requests"]
+    return request["name"], request["description"]
 
 
 def closed(shop: Shop, number: int) -> None:
@@ -89,6 +104,46 @@ def test_a_revert_that_people_turned_down_is_not_proposed_again(
     action = back(rein, session)
     assert action.status is Status.COMPENSATED
     assert "gone from main already" in action.undo.residue[0]
+
+
+def test_a_revert_that_was_merged_elsewhere_leaves_the_code_live(
+    shop: Shop, through: Hub, rein: AgentRein, merge: MergePull
+) -> None:
+    session = call(rein, merge, through)
+    back(rein, session)
+    [revert] = reverts(shop)
+    shop.branch("dev")
+    shop.ana.send("PATCH", shop.at("pulls", revert["number"]), {"base": "dev"})
+    shop.merge_reverts()
+    action = back(rein, session)
+    assert action.status is Status.STUCK
+    assert "the code is still live" in action.undo.error
+    assert len(reverts(shop)) == 1
+
+
+def test_an_agent_that_fails_asks_until_the_revert_is_merged(
+    shop: Shop, through: Hub, rein: AgentRein, merge: MergePull
+) -> None:
+    def broken() -> str:
+        """Tell the team."""
+        raise RuntimeError("no such channel")
+
+    model = script(calls(("github_pulls_merge", merge.args)), calls(("broken", {})))
+    tools = [*GitHubToolkit(through).get_tools(), reversible(broken, undo=lambda action: None)]
+    agent = create_agent(model, tools, middleware=[rein.middleware()], checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "release"}}
+
+    _, plan = asked(agent.invoke({"messages": [("user", "Merge it and tell the team")]}, config))
+    assert "publishes" in plan, "its undo reaches far"
+    _, doubt = asked(agent.invoke(YES, config))
+    assert "broken may have happened" in doubt
+    name, question = asked(agent.invoke(NO, config))
+    assert "the code is still live: merge it" in question
+    shop.merge_reverts()
+    with pytest.raises(SessionFailed):
+        agent.invoke(YES, config)
+    [action] = [one for one in rein.actions(thread="release") if one.operation == merge.name]
+    assert (name, action.status) == ("agentrein_undo", Status.COMPENSATED)
 
 
 def test_what_others_changed_since_is_a_conflict_and_nothing_is_proposed(
