@@ -133,7 +133,12 @@ class Hub:
     def download(self, url: str, most: int) -> bytes:
         """The content of a file that is kept as it is; no more than `most` bytes, and one."""
         with reading():
-            chunks = self._client.requester.getStream(url, chunk_size=CHUNK)[2]
+            try:
+                chunks = self._client.requester.getStream(url, chunk_size=CHUNK)[2]
+            except (
+                AssertionError
+            ) as error:  # PyGithub's word for a redirection to a host that is not GitHub's
+                raise NotDone(f"{url} lies on a host that is not GitHub's: {error}") from error
             content = b""
             for chunk in chunks:
                 content += chunk

@@ -261,3 +261,10 @@ def test_a_draft_that_looks_the_same_is_another(
     session = call(rein, operation, through)
     assert back(rein, session).status is Status.COMPENSATED
     assert shop.ana.get(only(shop))["draft"] is True
+
+
+def test_a_file_is_not_fetched_from_any_host(shop: Shop, proxy: Proxy, through: Hub) -> None:
+    asset = shop.upload(shop.release("v1"), "app.zip", b"zip")
+    proxy.fault = Fault("answer", 302, {"Location": "http://elsewhere.example/app.zip"}, reads=True)
+    with pytest.raises(NotDone, match="elsewhere"):
+        through.download(shop.at("releases", "assets", asset), 10)
