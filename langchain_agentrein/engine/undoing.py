@@ -17,6 +17,8 @@ from langchain_agentrein.operation import Assessment, Operation, Undone
 AWAITING_APPROVAL = "awaiting approval"
 UNSURE = "its undo may have happened"
 """How the error of an undo begins that may have happened; only a person lets it be tried again."""
+BROKE_OFF = "it is as before, after a try that broke off"
+"""How the residue begins of an undo that was found done, and that could not tell what stays."""
 LOOK = "look; if it did not, `agentrein approve` has the next rollback try it again"
 
 
@@ -59,6 +61,7 @@ class Undoing:
 
     Attributes:
         undone: What the undo returned: from then on it is only read back, never done again.
+        broke: How an earlier try ended that did not come to its end, and so did not tell what stays.
     """
 
     class Fenced(LostRace):
@@ -70,6 +73,7 @@ class Undoing:
         self.core, self.op, self.action = core, op, action
         self.on_conflict, self.resumed = on_conflict, resumed
         self.undone: Undone | None = None
+        self.broke = "its worker died" if resumed else None
         self._kept: tuple[str, ...] = ()
         self._fields: tuple[str, ...] | None = None
 
@@ -122,6 +126,7 @@ class Undoing:
         try:
             self.undone = _undone((yield Step(op.undo, (api, asked), effect=True)))
         except Exception as error:
+            self.broke = None if isinstance(error, Conflict) else said(error)
             if op.observes or op.repeatable or self._certain(error):
                 raise
             why = f"{UNSURE} ({said(error)}), and {op.name} has no `observe` to tell: {LOOK}"
@@ -173,7 +178,9 @@ class Undoing:
     def _already(self) -> Ended:
         if self.action.reversal is Reversal.EXACT:
             return Ended(Status.RESTORED)
-        return Ended(Status.COMPENSATED, () if self.resumed else ("it was already as before",))
+        if self.broke is not None:
+            return Ended(Status.COMPENSATED, (f"{BROKE_OFF} ({self.broke}): what else stays is not known",))
+        return Ended(Status.COMPENSATED, ("it was already as before",))
 
     def _conflict(self, kept: tuple[str, ...], why: str) -> Ended:
         if self.on_conflict == "skip":

@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,11 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding"}
 )
+
+
+def _writes(verb: str, body: bytes) -> bool:
+    """Whether a request writes: not a query of GraphQL, which is posted, too."""
+    return verb in WRITES and not body.startswith(b'{"query": "query')
 
 
 @dataclass
@@ -53,17 +58,20 @@ class Proxy:
         url: Where it listens.
         writes: The requests that write and reached the server, as `POST /path`.
         offered: Those that clients sent.
+        answers: By `path` or `VERB path`, what answers in place of a server that does not serve it; given the
+            body's fields.
     """
 
     url: str
     writes: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     fault: Fault | None = None
+    answers: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
-    def due(self, verb: str) -> Fault | None:
+    def due(self, writes: bool) -> Fault | None:
         """The fault of this request, if it has one."""
         fault = self.fault
-        if fault is None or not (verb in WRITES or fault.reads) or len(self.writes) < fault.after:
+        if fault is None or not (writes or fault.reads) or len(self.writes) < fault.after:
             return None
         if fault.skip:
             fault.skip -= 1
@@ -88,6 +96,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for the client's acknowledgement
     server: _Server
 
     def handle_one_request(self) -> None:
@@ -97,15 +106,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass(self) -> None:
         body, proxy = self.rfile.read(int(self.headers.get("content-length") or 0)), self.server.proxy
         with self.server.turns:
-            fault = proxy.due(self.command)
-            if self.command in WRITES:
+            writes = _writes(self.command, body)
+            fault = proxy.due(writes)
+            if writes:
                 proxy.offered.append(f"{self.command} {self.path}")
         if fault is not None and fault.kind == "cut":
             self._hang_up()
         elif fault is not None and fault.kind == "answer":
             self._answer(fault)
         else:
-            status, headers, reply = self._forward(body)
+            status, headers, reply = self._forward(body, writes)
             if fault is None:
                 self._send(status, headers, reply)
             elif fault.kind == "swallow":
@@ -115,14 +125,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815
 
-    def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _forward(self, body: bytes, writes: bool) -> tuple[int, list[tuple[str, str]], bytes]:
+        proxy = self.server.proxy
+        path = self.path.partition("?")[0]
+        if (stand_in := proxy.answers.get(f"{self.command} {path}", proxy.answers.get(path))) is not None:
+            if writes:
+                proxy.writes.append(f"{self.command} {self.path}")
+            reply = stand_in(**json.loads(body or b"{}"))
+            if isinstance(reply, bytes):
+                return 200, [("Content-Type", "application/octet-stream")], reply
+            return 200, [("Content-Type", "application/json")], json.dumps(reply).encode()
         target = urlsplit(self.server.target)
         upstream = http.client.HTTPConnection(target.netloc, timeout=30)
         try:
             upstream.request(self.command, self.path, body, dict(self.headers.items()))
             answer = upstream.getresponse()
-            if self.command in WRITES:
-                self.server.proxy.writes.append(f"{self.command} {self.path}")
+            if writes:
+                proxy.writes.append(f"{self.command} {self.path}")
             return answer.status, answer.getheaders(), answer.read()
         finally:
             upstream.close()
@@ -156,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
 def proxied(server: str) -> Iterator[Proxy]:
     """Run a proxy in front of `server`, a URL on loopback."""
     with _Server(server) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield running.proxy

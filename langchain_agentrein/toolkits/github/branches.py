@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
 from pydantic import Field
@@ -20,10 +20,10 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 BranchName = Annotated[str, Field(min_length=1, description="The branch's name, without refs/heads/.")]
 
 
-class _OnBranch(GitHubOperation):
+class OnBranch(GitHubOperation):
     """About one branch."""
 
-    scopes = ("contents: write", "pull requests: write")
+    scopes: ClassVar[tuple[str, ...]] = ("contents: write", "pull requests: write")
 
     def head(self, hub: Hub, branch: str) -> str | None:
         """The commit that a branch points to; `None`: there is no such branch."""
@@ -35,6 +35,16 @@ class _OnBranch(GitHubOperation):
         owner = self.repo.partition("/")[0]
         found = hub.pages(self.at("pulls"), state="open", head=f"{owner}:{branch}")
         return sorted(pull["number"] for pull in found if pull["head"]["ref"] == branch)
+
+    def reopen(self, hub: Hub, number: int) -> Sequence[str]:
+        """Reopen a pull request; what there is to say, if GitHub refuses."""
+        try:
+            hub.send("PATCH", self.at("pulls", number), {"state": "open"})
+        except Throttled:
+            raise
+        except NotDone as error:
+            return (f"pull request #{number} stays closed: {error}",)
+        return ()
 
     def make(self, hub: Hub, branch: str, sha: str) -> None:
         """Create a branch."""
@@ -58,7 +68,7 @@ class ListBranches(Reading):
         return some(({"name": one["name"], "sha": one["commit"]["sha"]} for one in found), self.limit)
 
 
-class CreateBranch(_OnBranch):
+class CreateBranch(OnBranch):
     """Create a branch. The undo deletes it, unless it has moved on, or a pull request comes from it."""
 
     name, risk, reversal, repeatable = "github.branches.create", Risk.MEDIUM, Reversal.EXACT, True
@@ -113,7 +123,7 @@ class CreateBranch(_OnBranch):
         self.unmake(hub_of(api), self.branch)
 
 
-class DeleteBranch(_OnBranch):
+class DeleteBranch(OnBranch):
     """Delete a branch; GitHub closes the pull requests that come from it. The undo makes it again at the same commit,
     and reopens them.
     """
@@ -159,14 +169,8 @@ class DeleteBranch(_OnBranch):
         hub = hub_of(api)
         if self.head(hub, self.branch) is None:
             self.make(hub, self.branch, action.before["sha"])
-        left = []
+        left: list[str] = []
         for number in action.before["pulls"]:
-            if hub.get(self.at("pulls", number))["state"] != "closed":
-                continue
-            try:
-                hub.send("PATCH", self.at("pulls", number), {"state": "open"})
-            except Throttled:
-                raise
-            except NotDone as error:
-                left.append(f"pull request #{number} stays closed: {error}")
+            if hub.get(self.at("pulls", number))["state"] == "closed":
+                left += self.reopen(hub, number)
         return [f"{self.branch} was gone for a while; what ran on its deletion ran", *left]

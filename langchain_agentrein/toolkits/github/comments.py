@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -75,15 +75,17 @@ class UpdateComment(Patch):
     name, risk, reversal = "github.comments.update", Risk.MEDIUM, Reversal.COMPENSATING
     settable = ("body",)
 
+    kind: ClassVar[str] = "issues"
+    """Whose comments: the API keeps those on issues and those on lines apart."""
     comment_id: CommentId
     body: str = Field(min_length=1, description="Markdown; replaces the whole comment.")
 
     def read(self, hub: Hub) -> dict[str, Json]:
-        comment = hub.get(self.at("issues", "comments", self.comment_id))
+        comment = hub.get(self.at(self.kind, "comments", self.comment_id))
         return {**receipt(comment), "body": comment["body"]}
 
     def write(self, hub: Hub, values: Mapping[str, Json]) -> Any:
-        return receipt(hub.send("PATCH", self.at("issues", "comments", self.comment_id), values))
+        return receipt(hub.send("PATCH", self.at(self.kind, "comments", self.comment_id), values))
 
     def told(self, there: Any) -> Json:
         return {name: there[name] for name in ("id", "url")}
@@ -102,26 +104,30 @@ class DeleteComment(GitHubOperation):
     undo_effects = frozenset({UndoEffect.REACHES_PEOPLE})
     repeatable = True
 
+    kind: ClassVar[str] = "issues"
     comment_id: CommentId
 
     def snapshot(self, api: Any) -> Json:
         """{"number": int, "body": str, "by": str, "at": str}"""
-        comment = hub_of(api).get(self.at("issues", "comments", self.comment_id))
+        return self._kept(hub_of(api).get(self.at(self.kind, "comments", self.comment_id)))
+
+    def _kept(self, comment: Mapping[str, Any]) -> dict[str, Json]:
+        of = comment["issue_url" if self.kind == "issues" else "pull_request_url"]
         return {
-            "number": int(comment["issue_url"].rpartition("/")[2]),
+            "number": int(of.rpartition("/")[2]),
             "body": comment["body"],
             "by": comment["user"]["login"],
             "at": comment["created_at"],
         }
 
     def do(self, api: Any, action: Action) -> Json:
-        hub_of(api).send("DELETE", self.at("issues", "comments", self.comment_id))
+        hub_of(api).send("DELETE", self.at(self.kind, "comments", self.comment_id))
         return {"id": self.comment_id, "number": action.before["number"]}
 
     def observe(self, api: Any, action: Action) -> Json:
         """{"there": bool}: as it was, or posted again"""
         hub = hub_of(api)
-        there = hub.find(self.at("issues", "comments", self.comment_id)) is not None
+        there = hub.find(self.at(self.kind, "comments", self.comment_id)) is not None
         return {"there": there or self._again(hub, action) is not None}
 
     def as_before(self, action: Action) -> Json:
@@ -133,25 +139,29 @@ class DeleteComment(GitHubOperation):
     def probe(self, api: Any, action: Action) -> Probed:
         hub = hub_of(api)
         hub.wait_for(action)
-        if hub.find(self.at("issues", "comments", self.comment_id)) is not None:
+        if hub.find(self.at(self.kind, "comments", self.comment_id)) is not None:
             return NotHappened()
         return Happened({"id": self.comment_id, "number": action.before["number"]})
 
     def undo(self, api: Any, action: Action) -> Undone:
-        hub, number = hub_of(api), action.before["number"]
-        again = hub.send("POST", self.at("issues", number, "comments"), {"body": self._text(action)})
+        again = self.post(hub_of(api), action)
         return Undone(
             (
                 f"posted again as {again['html_url']}, by {again['user']['login']}; the reactions to it are gone",
-                f"#{number}'s watchers may have been notified again",
+                f"#{action.before['number']}'s watchers may have been notified again",
             )
         )
 
-    def _again(self, hub: Hub, action: Action) -> dict[str, Any] | None:
+    def post(self, hub: Hub, action: Action) -> Mapping[str, Any]:
+        """Post it again."""
         path = self.at("issues", action.before["number"], "comments")
-        return next((one for one in hub.pages(path) if one["body"] == self._text(action)), None)
+        return dict(hub.send("POST", path, {"body": self.text(action)}))
 
-    def _text(self, action: Action) -> str:
+    def _again(self, hub: Hub, action: Action) -> dict[str, Any] | None:
+        path = self.at(self.kind, action.before["number"], "comments")
+        return next((one for one in hub.pages(path) if one["body"] == self.text(action)), None)
+
+    def text(self, action: Action) -> str:
         """The same each time, so that a second try finds the first. Names are not mentions: nobody is called."""
         before = action.before
         whose = f"Written by `{before['by']}` at {before['at']}"

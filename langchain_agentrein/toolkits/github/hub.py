@@ -30,6 +30,7 @@ WAIT: Final = 60.0
 """Seconds to wait where GitHub asks to slow down, and does not say for how long."""
 READS: Final = frozenset({"GET", "HEAD"})
 PAGE: Final = 100
+CHUNK: Final = 65_536
 SKEW: Final = timedelta(hours=1)
 
 
@@ -56,9 +57,13 @@ class Hub:
 
     def account(self) -> str:
         """`host/login`, asked once for each client."""
+        return f"{self._client.requester.hostname_and_port}/{self.login()}"
+
+    def login(self) -> str:
+        """Whose credentials these are."""
         if self._login is None:
             self._login = self._whose()
-        return f"{self._client.requester.hostname_and_port}/{self._login}"
+        return self._login
 
     def _whose(self) -> str:
         try:
@@ -125,10 +130,41 @@ class Hub:
                 verb, path, input=dict(body) if body is not None else None
             )[1]
 
-    def query(self, text: str, variables: Mapping[str, Json]) -> Any:
-        """One GraphQL request; its `data`."""
+    def download(self, url: str, most: int) -> bytes:
+        """The content of a file that is kept as it is; no more than `most` bytes, and one."""
+        with reading():
+            try:
+                chunks = self._client.requester.getStream(url, chunk_size=CHUNK)[2]
+            except (
+                AssertionError
+            ) as error:  # PyGithub's word for a redirection to a host that is not GitHub's
+                raise NotDone(f"{url} lies on a host that is not GitHub's: {error}") from error
+            content = b""
+            for chunk in chunks:
+                content += chunk
+                if len(content) > most:
+                    break
+            return content[: most + 1]
+
+    def upload(self, url: str, content: bytes, content_type: str, **named: Json) -> Any:
+        """Upload a file, once. Raises what `send` raises."""
+        body: Any = content  # bytes, not a file of them: an empty one would be sent in chunks, and refused
         with writing():
-            return self._client.requester.graphql_query(text, dict(variables))[1]["data"]
+            return self._client.requester.requestMemoryBlobAndCheck(
+                "POST", url, named, {"Content-Type": content_type}, body
+            )[1]
+
+    def query(self, text: str, variables: Mapping[str, Json]) -> Any:
+        """One GraphQL request; its `data`. Raises what `send` raises.
+
+        GraphQL answers 200 to what it refuses as well; an error that it gives no type or code for ("something went
+        wrong") leaves open whether it was done.
+        """
+        with writing():
+            try:
+                return self._client.requester.graphql_query(text, dict(variables))[1]["data"]
+            except GithubException as error:
+                raise _of_graphql(error) from error
 
     def wait_for(self, action: Action) -> None:
         """Wait until a request whose reply was lost cannot land any more."""
@@ -206,6 +242,17 @@ def writing() -> Iterator[None]:
         if isinstance(error, requests.ConnectTimeout) or _never_connected(error):
             raise NotDone(f"GitHub is out of reach, nothing was done: {_said(error)}") from error
         raise
+
+
+def _of_graphql(error: GithubException) -> GithubException:
+    """The same error with a status that says what it means: PyGithub gives 400 to whatever GraphQL says."""
+    said = error.data.get("errors") if isinstance(error.data, dict) else None
+    if error.status != 400 or not said:
+        return error
+    kinds = {one.get("type") or (one.get("extensions") or {}).get("code") for one in said}
+    if "RATE_LIMITED" in kinds:
+        return GithubException(429, error.data, error.headers)
+    return GithubException(500, error.data, error.headers) if None in kinds else error
 
 
 def _asks_to_wait(error: GithubException) -> float | None:

@@ -1,4 +1,4 @@
-"""Pull requests: opened and changed. Merging is not among them: its undo is another pull request, and a person's."""
+"""Pull requests: opened and changed."""
 
 from __future__ import annotations
 

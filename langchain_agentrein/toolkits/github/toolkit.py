@@ -11,15 +11,24 @@ from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.base import Toolkit
 from langchain_agentrein.toolkits.github import (
+    automerge,
     branches,
     comments,
     files,
     issue_labels,
     issues,
     labels,
+    merging,
     milestones,
+    pull_reads,
     pulls,
     reads,
+    refs,
+    release_deletion,
+    releases,
+    review_comments,
+    reviewers,
+    reviews,
 )
 from langchain_agentrein.toolkits.github.hub import Hub
 
@@ -51,6 +60,11 @@ class GitHubToolkit(Toolkit):
         branches.ListBranches,
         pulls.GetPull,
         pulls.ListPulls,
+        pull_reads.ListFiles,
+        pull_reads.ListReviews,
+        pull_reads.ListReviewComments,
+        releases.ListReleases,
+        releases.GetRelease,
         issues.CreateIssue,
         issues.UpdateIssue,
         issues.LockIssue,
@@ -73,8 +87,19 @@ class GitHubToolkit(Toolkit):
         files.DeleteFile,
         branches.CreateBranch,
         branches.DeleteBranch,
+        refs.UpdateRef,
         pulls.CreatePull,
         pulls.UpdatePull,
+        reviewers.RequestReviewers,
+        reviews.CreateReview,
+        review_comments.CreateReviewComment,
+        review_comments.UpdateReviewComment,
+        review_comments.DeleteReviewComment,
+        merging.MergePull,
+        automerge.EnableAutomerge,
+        releases.CreateRelease,
+        releases.UpdateRelease,
+        release_deletion.DeleteRelease,
     )
 
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:

@@ -216,6 +216,26 @@ def test_an_undo_whose_reply_is_lost_is_looked_at(rein: AgentRein, world: World)
     assert world.count("undo") == 1
 
 
+class Told(Put):
+    """As `Put`, and what stays is named."""
+
+    name, reversal = "world.told", Reversal.COMPENSATING
+
+    def _unhappen(self, api: Any, action: Action) -> Any:
+        super()._unhappen(api, action)
+        return ["the log has both"]
+
+
+def test_what_a_lost_reply_would_have_named_is_not_passed_over(rein: AgentRein, world: World) -> None:
+    put(rein, world, Told)
+    world.set("lose undo's reply", 1)
+    [line] = rein.rollback(session=SESSION)
+    assert line.outcome == "compensated"
+    [said] = line.residue
+    assert said.startswith("it is as before, after a try that broke off (TimeoutError")
+    assert said.endswith("what else stays is not known")
+
+
 def test_an_undo_that_never_reads_back_is_stuck(rein: AgentRein, world: World) -> None:
     put(rein, world)
     with replaced(Put, "_unhappen", lambda self, api, action: None):
@@ -356,6 +376,9 @@ def test_an_unfinished_undo_is_a_persons(rein: AgentRein, world: World) -> None:
     with replaced(Blind, "_unhappen", lambda *_: Undone(("half of it",), unfinished="close it by hand")):
         [line] = rein.rollback(session=SESSION)
     assert (line.outcome, line.error, line.residue) == ("stuck", "close it by hand", ("half of it",))
+
+    [line] = rein.rollback(session=SESSION)
+    assert (line.outcome, line.error) == ("compensated", None), "looked at again, once they have done it"
 
 
 def test_an_undo_may_say_that_it_is_a_conflict(rein: AgentRein, world: World) -> None:

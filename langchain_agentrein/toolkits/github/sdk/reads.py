@@ -1,7 +1,7 @@
 """The methods of PyGithub that only read: they send GET requests and GraphQL queries, or nothing.
 
 Whatever does not stand here, and has no row, is taken for one that writes. Checked against the installed source by
-`tests/integration_tests/toolkits/github/test_sdk_walk.py`.
+`tests/integration_tests/toolkits/github/sdk/test_sdk_walk.py`.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.github import GitHubToolkit
 from langchain_agentrein.toolkits.github.sdk.rows import ROWS
+from tests.integration_tests.toolkits.github.sdk.test_sdk_rows import ON_PULLS
 from tests.integration_tests.toolkits.github.test_laws import NOT_SERVED
-from tests.integration_tests.toolkits.github.test_sdk_rows import ON_PULLS
 from tests.support import operations_table
 
 PAGE = operations_table.DOCS / "github.md"

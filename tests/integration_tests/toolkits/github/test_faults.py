@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 from github import Auth, Github
 
-from langchain_agentrein import Action, AgentRein, ApprovalRule, NotDone, Session, Status
+from langchain_agentrein import AgentRein, NotDone, Status
 from langchain_agentrein.engine import Call
 from langchain_agentrein.flow import run
 from langchain_agentrein.operation import Operation
-from langchain_agentrein.toolkits import GitHubToolkit
 from langchain_agentrein.toolkits.github import (
     Hub,
     branches,
@@ -26,10 +24,11 @@ from langchain_agentrein.toolkits.github import (
     milestones,
     pulls,
 )
+from tests.integration_tests.toolkits.github import makers
+from tests.integration_tests.toolkits.github.conftest import TOKEN
+from tests.integration_tests.toolkits.github.driving import back, call
 from tests.integration_tests.toolkits.github.world import Shop
-from tests.support.fault_proxy import Fault, Proxy, proxied
-
-TOKEN = "bot-0"
+from tests.support.fault_proxy import Fault, Proxy
 
 
 def title(shop: Shop) -> Operation:
@@ -161,45 +160,8 @@ OPERATIONS: list[Callable[[Shop], Operation]] = [
     pruned,
     proposed,
     withdrawn,
+    *makers.OPERATIONS,
 ]
-
-
-@pytest.fixture
-def proxy(github: str) -> Iterator[Proxy]:
-    with proxied(github) as running:
-        yield running
-
-
-@pytest.fixture
-def through(proxy: Proxy) -> Hub:
-    """The agent's hub, through the proxy, on a client as PyGithub makes it: one that repeats what failed."""
-    client = Github(
-        base_url=proxy.url, auth=Auth.Token(TOKEN), seconds_between_writes=0, seconds_between_requests=0
-    )
-    return Hub(client, settles=0.0)
-
-
-@pytest.fixture
-def rein(tmp_path: Path, through: Hub) -> Iterator[AgentRein]:
-    allowed = [ApprovalRule(operation.name, "allow") for operation in GitHubToolkit.operations]
-    with AgentRein(
-        f"sqlite:///{tmp_path}/journal.db", rules=allowed, backoff=0.01, clients={"github": through}
-    ) as rein:
-        yield rein
-
-
-def call(rein: AgentRein, operation: Operation, hub: Hub) -> Session:
-    """Do it; the session that it was done in."""
-    session = rein.session(intent="faults")
-    run(rein.perform(operation, hub, Call(session=session.record)))
-    return session
-
-
-def back(rein: AgentRein, session: Session) -> Action:
-    """Roll back, far-reaching undos approved; the one action."""
-    rein.rollback(session=session.id, approve=rein.plan(session=session.id), by="ana")
-    [action] = session.actions()
-    return action
 
 
 @pytest.mark.parametrize("make", OPERATIONS)
@@ -356,6 +318,17 @@ def test_a_label_that_came_along_stays_where_others_use_it_by_now(
 
     assert "the label 'made now' stays as long as #2 has it" in action.undo.residue
     assert shop.state()["issues"][2]["labels"] == ["made now"]
+
+
+def test_an_undo_that_breaks_off_says_that_it_does_not_know_what_stays(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein
+) -> None:
+    """The issue is closed by then, and the label that came along is not deleted."""
+    session = call(rein, created(shop), through)
+    proxy.fault = Fault("answer", 503, skip=2)
+    [said] = back(rein, session).undo.residue
+    assert said.startswith("it is as before, after a try that broke off (GithubException")
+    assert "made now" in shop.state()["labels"]
 
 
 def test_a_refusal_half_way_does_not_mean_that_nothing_was_done(

@@ -53,12 +53,14 @@ class Shop:
     Attributes:
         hub: The agent's.
         ana: A colleague's.
+        also: What else `state` tells: `reviewers`, `reviews`, `lines`, `releases`, `tags`.
     """
 
     url: str
     hub: Hub = field(init=False)
     ana: Hub = field(init=False)
     repo: str = field(init=False)
+    also: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.hub, self.ana = hub(self.url), hub(self.url, "ana")
@@ -103,13 +105,27 @@ class Shop:
         self.ana.send("POST", self.at("git", "refs"), {"ref": f"refs/heads/{name}", "sha": sha})
         return sha
 
-    def pull(self, head: str) -> int:
+    def pull(self, head: str, body: str = "why") -> int:
         """One that ana opened, from a new branch with a commit of its own."""
         self.branch(head)
-        body = {"message": "m", "branch": head, "content": base64.b64encode(head.encode()).decode()}
-        self.ana.send("PUT", self.at("contents", f"{head}.txt"), body)
-        given = {"title": head, "head": head, "base": "main", "body": "why"}
+        path = self.at("contents", f"{head}.txt")
+        known = self.ana.find(path, ref=head)
+        change = {"message": "m", "branch": head, "content": base64.b64encode(head.encode()).decode()}
+        self.ana.send("PUT", path, {**change, **({"sha": known["sha"]} if known else {})})
+        given = {"title": head, "head": head, "base": "main", "body": body}
         return int(self.ana.send("POST", self.at("pulls"), given)["number"])
+
+    def headed(self, head: str, body: str = "why") -> dict[str, Any]:
+        """A pull request that ana opened, as one that merges names it: `number` and `sha`."""
+        number = self.pull(head, body)
+        return {"number": number, "sha": self.ana.get(self.at("pulls", number))["head"]["sha"]}
+
+    def merge_reverts(self) -> int:
+        """Ana merges what proposes to revert something; how many did."""
+        open_ones = [one for one in self._all("pulls") if one["title"].startswith("Revert ")]
+        for one in open_ones:
+            self.ana.send("PUT", self.at("pulls", one["number"], "merge"), {})
+        return len(open_ones)
 
     def state(self) -> dict[str, Any]:
         """Everything that people see in it, by number and name."""
@@ -128,7 +144,55 @@ class Shop:
                 one["title"]: (one["state"], one["description"] or "", one["due_on"])
                 for one in self._all("milestones", state="all")
             },
+            **{name: getattr(self, f"_{name}")() for name in sorted(self.also)},
         }
+
+    def _reviewers(self) -> dict[int, list[str]]:
+        pulls = self._all("pulls", state="all")
+        return {one["number"]: sorted(who["login"] for who in one["requested_reviewers"]) for one in pulls}
+
+    def _of_pulls(self, what: str) -> list[dict[str, Any]]:
+        pulls = self._all("pulls", state="all")
+        return [one for pull in pulls for one in self._all("pulls", pull["number"], what)]
+
+    def _reviews(self) -> dict[int, tuple[str, str]]:
+        return {one["id"]: (one["user"]["login"], one["state"]) for one in self._of_pulls("reviews")}
+
+    def _lines(self) -> dict[int, tuple[Any, ...]]:
+        found = self._of_pulls("comments")
+        return {one["id"]: (one["user"]["login"], one["path"], one["line"], one["body"]) for one in found}
+
+    def _releases(self) -> dict[str, tuple[Any, ...]]:
+        names = ("name", "body", "draft", "prerelease")
+        return {
+            one["tag_name"]: (*(one[name] for name in names), sorted(file["name"] for file in one["assets"]))
+            for one in self._all("releases")
+        }
+
+    def _tags(self) -> dict[str, str]:
+        found = self.ana.get(self.at("git", "matching-refs", "tags"))
+        return {one["ref"]: one["object"]["sha"] for one in found}
+
+    def tag(self, name: str) -> str:
+        """One that ana made, of main; the commit that it points to."""
+        sha = str(self.ana.get(self.at("git", "ref", "heads", "main"))["object"]["sha"])
+        self.ana.send("POST", self.at("git", "refs"), {"ref": f"refs/tags/{name}", "sha": sha})
+        return sha
+
+    def release(self, tag: str, **given: Any) -> int:
+        """One that ana published."""
+        body = {"tag_name": tag, "name": tag, "body": "what is new", **given}
+        return int(self.ana.send("POST", self.at("releases"), body)["id"])
+
+    def upload(self, release: int, name: str, content: bytes) -> int:
+        """A file of a release, as ana uploaded it; the emulator keeps its size alone."""
+        where = f"{self.url}{self.at('releases', release, 'assets')}"
+        return int(self.ana.upload(where, content, "text/plain", name=name)["id"])
+
+    def line(self, number: int, body: str, **given: Any) -> int:
+        """A comment of ana's on a line."""
+        place = {"path": "topic.txt", "line": 1, **given}
+        return int(self.ana.send("POST", self.at("pulls", number, "comments"), {"body": body, **place})["id"])
 
     def _all(self, *parts: Any, **parameters: Any) -> list[dict[str, Any]]:
         return list(self.ana.pages(self.at(*parts), **parameters))

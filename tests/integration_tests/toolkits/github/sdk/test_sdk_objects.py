@@ -20,7 +20,7 @@ from langchain_agentrein.toolkits.github.sdk import SDK
 from langchain_agentrein.toolkits.github.sdk.client import GitHubSdk
 from langchain_agentrein.wrap import Wrapped, unwrapped
 from tests.integration_tests.toolkits.github.refused import REFUSED
-from tests.integration_tests.toolkits.github.test_sdk_walk import covered
+from tests.integration_tests.toolkits.github.sdk.test_sdk_walk import covered
 from tests.integration_tests.toolkits.github.world import Shop, client, wrapped
 from tests.support.fault_proxy import Proxy, proxied
 
