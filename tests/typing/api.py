@@ -13,6 +13,7 @@ from langchain_agentrein import (
     AgentRein,
     AgentReinMiddleware,
     ApprovalRule,
+    Decision,
     Happened,
     NotHappened,
     Operation,
@@ -64,6 +65,11 @@ class Retitle(Operation):
         return Unknown("it cannot be told")
 
 
+def careful(action: Action) -> Decision | bool:
+    """Decide about it."""
+    return Decision("approve", by="ana") if action.risk < Risk.HIGH else False
+
+
 with AgentRein("sqlite:///x.db", rules=[ApprovalRule("book", "ask", above=Risk.LOW)]) as rein:
     assert_type(rein, AgentRein)
     assert_type(rein.tools(book, FilesToolkit("."), SQLToolkit("sqlite:///y.db")), list[BaseTool])
@@ -72,7 +78,7 @@ with AgentRein("sqlite:///x.db", rules=[ApprovalRule("book", "ask", above=Risk.L
     assert_type(rein.rollback(thread="1", by="ana"), RollbackReport)
     assert_type(rein.recover(), RollbackReport)
     assert_type(rein.timeline(session="1"), Timeline)
-    assert_type(rein.wrap(Github(), unknown="deny", wait=5.0, approver=lambda action: True), Github)
+    assert_type(rein.wrap(Github(), unknown="deny", wait=5.0, approver=careful), Github)
     with rein.keyed("import-7"):
         rein.wrap(Github(), rein.session(intent="book"), connector="github")
     agent = create_agent("openai:x", rein.tools(book), middleware=[rein.middleware()])

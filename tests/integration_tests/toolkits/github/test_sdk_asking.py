@@ -23,12 +23,12 @@ from langchain_agentrein import (
     ApprovalRule,
     ApprovalTimeout,
     CallConflict,
+    Decision,
     InDoubt,
     NotCovered,
     Status,
     TransitionError,
 )
-from langchain_agentrein.engine import Decision
 from tests.integration_tests.toolkits.github.world import Shop, client, hub, wrapped
 from tests.support.fault_proxy import Fault, Proxy, proxied
 
