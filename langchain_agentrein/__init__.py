@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from langchain_agentrein.action import Action, Reversal, Risk, Status, UndoEffect
     from langchain_agentrein.callbacks import IntentCallbackHandler
     from langchain_agentrein.decorator import reversible
+    from langchain_agentrein.engine import Decision
     from langchain_agentrein.errors import (
         ActionDenied,
         AgentReinError,
@@ -63,6 +64,7 @@ __all__ = [
     "ChainBroken",
     "ConfigError",
     "Conflict",
+    "Decision",
     "Happened",
     "InDoubt",
     "IntentCallbackHandler",
@@ -112,6 +114,7 @@ _HOMES = {
     ),
     "callbacks": ("IntentCallbackHandler",),
     "decorator": ("reversible",),
+    "engine": ("Decision",),
     "errors": (
         "ActionDenied",
         "AgentReinError",

@@ -14,6 +14,7 @@ from langchain_agentrein import (
     AgentRein,
     AgentReinMiddleware,
     ApprovalRule,
+    Decision,
     Happened,
     NotHappened,
     Operation,
@@ -65,6 +66,11 @@ class Retitle(Operation):
         return Unknown("it cannot be told")
 
 
+def careful(action: Action) -> Decision | bool:
+    """Decide about it."""
+    return Decision("approve", by="ana") if action.risk < Risk.HIGH else False
+
+
 RULES = [
     ApprovalRule("book", "ask", above=Risk.LOW),
     ApprovalRule("mail", "hold", release_after=timedelta(minutes=5)),
@@ -81,7 +87,7 @@ with AgentRein("sqlite:///x.db", rules=RULES) as rein:
     assert_type(rein.release("act_1", by="ana"), Action)
     assert_type(rein.drop("act_1", by="ana", reason="wrong"), Action)
     assert_type(rein.timeline(session="1"), Timeline)
-    assert_type(rein.wrap(Github(), unknown="deny", wait=5.0, approver=lambda action: True), Github)
+    assert_type(rein.wrap(Github(), unknown="deny", wait=5.0, approver=careful), Github)
     with rein.keyed("import-7"):
         rein.wrap(Github(), rein.session(intent="book"), connector="github")
     agent = create_agent("openai:x", rein.tools(book), middleware=[rein.middleware()])

@@ -15,6 +15,7 @@ from langchain_agentrein import (
     ApprovalRule,
     ApprovalTimeout,
     ConfigError,
+    Decision,
     NotCovered,
     Operation,
     Reversal,
@@ -247,8 +248,6 @@ def test_a_question_that_lapses_by_itself(titles: dict[str, str], tmp_path: Path
 def test_edited_arguments_of_an_unknown_call_are_refused(
     rein: AgentRein, wrap: Callable[..., Board], titles: dict[str, str]
 ) -> None:
-    from langchain_agentrein.engine import Decision
-
     def edits(action: Any) -> Decision:
         return Decision("edit", by="ana", args={**action.args, "arguments": {"loudly": False}})
 

@@ -12,8 +12,11 @@ from typing import Any, Self
 from github import Github
 from github.Requester import Requester
 
-from langchain_agentrein.errors import NotCovered, NotDone
+from langchain_agentrein.errors import ConfigError, NotCovered, NotDone
 from langchain_agentrein.toolkits.github.hub import READS, for_reads, writing
+
+WAY_OUT = "_Requester__requestEncode"
+"""Through which every request of PyGithub goes; `test_sdk_walk.py` looks whether it still does."""
 
 
 @dataclass
@@ -75,19 +78,22 @@ class Guarded(Requester):
     def _as_guarded(self, other: Requester) -> Guarded:
         return self if other is self else Guarded.of(other)
 
-    def requestJson(self, verb: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        sent = args[2] if len(args) > 2 else kwargs.get("input")
+    def _Requester__requestEncode(  # noqa: N802 - the one way out, whichever method is called
+        self,
+        cnx: Any,
+        verb: str,
+        url: str,
+        parameters: Any,
+        headers: Any,
+        sent: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
         let = None if verb == "POST" and url == self.graphql_url and asks(sent) else _passing(verb, url)
-        return _noted(let, super().requestJson(verb, url, *args, **kwargs))
-
-    def requestMultipart(self, verb: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        return _noted(_passing(verb, url), super().requestMultipart(verb, url, *args, **kwargs))
-
-    def requestBlob(self, verb: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        return _noted(_passing(verb, url), super().requestBlob(verb, url, *args, **kwargs))
-
-    def requestMemoryBlobAndCheck(self, verb: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-        return _noted(_passing(verb, url), super().requestMemoryBlobAndCheck(verb, url, *args, **kwargs))
+        answer = getattr(super(), WAY_OUT)(cnx, verb, url, parameters, headers, sent, *args, **kwargs)
+        if let is not None and answer[0] < 400:
+            let.done += 1
+        return answer
 
 
 def asks(sent: Any) -> bool:
@@ -99,9 +105,17 @@ def asks(sent: Any) -> bool:
 
 
 def guarded(client: Github) -> Github:
-    """A client with the same credentials that only reads, and that repeats nothing else."""
+    """A client with the same credentials that only reads, and that repeats nothing else.
+
+    Raises:
+        ConfigError: This PyGithub sends its requests another way than the one that is guarded.
+    """
     if isinstance(client.requester, Guarded):
         return client
+    if not hasattr(Requester, WAY_OUT):
+        raise ConfigError(
+            "this release of PyGithub cannot be wrapped: its requests go out where nothing guards them"
+        )
     given = client.requester.kwargs
     twin = Github(**{**given, "retry": for_reads(given["retry"])})
     Guarded.of(twin.requester)
@@ -123,10 +137,3 @@ def _passing(verb: str, url: str) -> _Let | None:
             method=f"{verb} {url}",
         )
     return let
-
-
-def _noted(let: _Let | None, answer: Any) -> Any:
-    """Count a write that was done: its answer begins with a status below 400, or was checked already."""
-    if let is not None and not (isinstance(answer[0], int) and answer[0] >= 400):
-        let.done += 1
-    return answer

@@ -23,12 +23,12 @@ from langchain_agentrein import (
     ApprovalRule,
     ApprovalTimeout,
     CallConflict,
+    Decision,
     InDoubt,
     NotCovered,
     Status,
     TransitionError,
 )
-from langchain_agentrein.engine import Decision
 from tests.integration_tests.toolkits.github.world import Shop, client, hub, wrapped
 from tests.support.fault_proxy import Fault, Proxy, proxied
 
@@ -62,6 +62,10 @@ def deleting(rein: AgentRein, shop: Shop, **options: Any) -> Callable[[], Any]:
     return comment.delete
 
 
+def _all(rein: AgentRein) -> list[Action]:
+    return [action for session in rein.sessions() for action in rein.actions(session=session.id)]
+
+
 def comments(shop: Shop) -> int:
     return len(shop.state()["issues"][1]["comments"])
 
@@ -87,12 +91,7 @@ def test_a_callback_decides(rein: AgentRein, shop: Shop) -> None:
     assert delete() is None
     assert comments(shop) == 0
     assert {action.operation for action in seen} == {"github.comments.delete"}
-    by = [
-        action.approval.by
-        for one in rein.sessions()
-        for action in rein.actions(session=one.id)
-        if action.approval
-    ]
+    by = [action.approval.by for action in _all(rein) if action.approval]
     assert sorted(map(str, by)) == ["ana", "ana", "approver test_a_callback_decides.<locals>.careful"]
 
 
@@ -340,7 +339,7 @@ def test_a_lost_reply_that_nobody_finds_is_in_doubt(rein: AgentRein, proxy: Prox
     with pytest.raises(InDoubt, match="agentrein approve") as doubt:
         repo.create_issue("Twice?")
     assert doubt.value.__cause__ is not None
-    [action] = [one for session in rein.sessions() for one in rein.actions(session=session.id)]
+    [action] = _all(rein)
     assert (action.id, action.status) == (doubt.value.action_id, Status.IN_DOUBT)
 
 
@@ -401,8 +400,37 @@ def test_a_key_holds_over_a_killed_process(rein: AgentRein, journal: str, shop: 
         issue = repo.create_issue("Nightly")
     assert (issue.number, issue.title) == (1, "Nightly")
     assert len(shop.state()["issues"]) == 1
-    [action] = [one for session in rein.sessions() for one in rein.actions(session=session.id)]
+    [action] = _all(rein)
     assert (action.status, action.generation) == (Status.EXECUTED, 1)
+
+
+WAITING = """
+import sys
+from github import Auth, Github
+from langchain_agentrein import AgentRein, ApprovalRule
+journal, url, repo = sys.argv[1:]
+rules = [ApprovalRule("github.issues.create", "ask")]
+with AgentRein(journal, rules=rules) as rein, rein.keyed("nightly"):
+    gh = rein.wrap(Github(base_url=url, auth=Auth.Token("bot-1"), retry=None))
+    gh.get_repo(repo).create_issue("Nightly")
+"""
+
+
+def test_a_question_outlives_the_process_that_waits(rein: AgentRein, journal: str, shop: Shop) -> None:
+    with subprocess.Popen([sys.executable, "-c", WAITING, journal, shop.url, shop.repo]) as other:
+        try:
+            while not (asked := _all(rein)):
+                assert other.poll() is None
+                threading.Event().wait(0.05)
+        finally:
+            other.kill()
+    rein.approve(asked[0].id, by="ana")
+    assert shop.state()["issues"] == {}
+    with rein.keyed("nightly"):
+        assert wrapped(rein, shop.url).get_repo(shop.repo).create_issue("Nightly").number == 1
+    [action] = _all(rein)
+    assert (action.id, action.status) == (asked[0].id, Status.EXECUTED)
+    assert action.approval is not None and action.approval.by == "ana"
 
 
 # -- sessions ------------------------------------------------------------------------------------
@@ -435,6 +463,18 @@ def test_a_session_that_is_given_holds_in_other_threads(rein: AgentRein, shop: S
     wrapped(rein, shop.url).get_repo(shop.repo).create_label("other", "ff0000")
     assert [action.args["label"] for action in session.actions()] == ["bug"]
     assert len(rein.sessions()) == 2
+
+
+def test_each_account_undoes_its_own(rein: AgentRein, shop: Shop) -> None:
+    before = shop.state()
+    bot, ana = wrapped(rein, shop.url), rein.wrap(client(shop.url, "ana"), api=hub(shop.url, "ana"))
+    with rein.session() as session:
+        for name, gh in (("one", bot), ("two", ana), ("three", bot)):
+            gh.get_repo(shop.repo).create_label(name, "ff0000")
+    accounts = [str(action.account).rpartition("/")[2] for action in session.actions()]
+    assert accounts == ["bot", "ana", "bot"]
+    assert session.rollback().complete
+    assert shop.state() == before
 
 
 async def test_async_callers_send_it_to_a_thread(rein: AgentRein, shop: Shop) -> None:

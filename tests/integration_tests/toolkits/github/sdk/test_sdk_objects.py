@@ -14,10 +14,12 @@ from github import Github, UnknownObjectException
 from github.Issue import Issue
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
+from github.Requester import Requester
 
 from langchain_agentrein import AgentRein, ConfigError, NotCovered, NotDone
 from langchain_agentrein.toolkits.github.sdk import SDK
 from langchain_agentrein.toolkits.github.sdk.client import GitHubSdk
+from langchain_agentrein.toolkits.github.sdk.guard import WAY_OUT
 from langchain_agentrein.wrap import Wrapped, unwrapped
 from tests.integration_tests.toolkits.github.refused import REFUSED
 from tests.integration_tests.toolkits.github.sdk.test_sdk_walk import covered
@@ -133,6 +135,15 @@ def test_a_client_of_a_class_of_ones_own(rein: AgentRein, shop: Shop) -> None:
     assert rein.wrap(own).get_repo(shop.repo).full_name == shop.repo
 
 
+def test_a_pygithub_that_sends_another_way_is_not_wrapped(
+    rein: AgentRein, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = client(shop.url)
+    monkeypatch.delattr(Requester, WAY_OUT)
+    with pytest.raises(ConfigError, match="nothing guards them"):
+        rein.wrap(own)
+
+
 def test_what_cannot_be_wrapped_is_said(rein: AgentRein, gh: Github, repo: Repository, shop: Shop) -> None:
     for nonsense, why in (
         (gh, "wrapped already"),
@@ -172,6 +183,11 @@ def ways_around(gh: Github, repo: Repository) -> Iterator[Callable[[], Any]]:
     yield lambda: raw.requester.requestMultipartAndCheck("POST", path, input={"a": "b"})
     yield lambda: raw.requester.requestBlobAndCheck("POST", path, input=__file__)
     yield lambda: raw.requester.requestMemoryBlobAndCheck("POST", path, None, {"Content-Type": "a/b"}, b"")
+    yield lambda: raw.requester._Requester__requestEncode(None, "POST", path, None, None, body, _encoded)
+
+
+def _encoded(body: Any) -> tuple[str, str]:
+    return "application/json", json.dumps(body)
 
 
 def test_no_way_around_writes(gh: Github, repo: Repository, watched: Proxy, shop: Shop) -> None:
@@ -184,7 +200,7 @@ def test_no_way_around_writes(gh: Github, repo: Repository, watched: Proxy, shop
         assert requester.requestJsonAndCheck("GET", path)[1] == []
     with pytest.raises(UnknownObjectException):  # it went out: the emulator has no GraphQL
         repo.requester.graphql_query("query { viewer { login } }", {})
-    assert watched.offered == ["POST /graphql"]
+    assert watched.offered == []
 
 
 class Careless(GitHubSdk):
