@@ -28,7 +28,7 @@ TOKENS = 60
 """The emulator lets a token make 5,000 requests an hour: the mailbox has several."""
 IDLE = 2.0
 """Seconds after which a connection is not used again: the emulator hangs up after five."""
-SINGLE = {"vacation": "VacationSettings", "autoForwarding": "AutoForwarding"}
+SINGLE = ("vacation", "autoForwarding")
 
 
 class Settings:

@@ -61,7 +61,7 @@ class CreateFilter(_OnFilters):
     subject: str | None = Field(default=None, min_length=1, description="A phrase in the subject.")
     query: str | None = Field(default=None, min_length=1, description="A search, as in Gmail's search box.")
     negated_query: str | None = Field(default=None, min_length=1, description="A search that must not match.")
-    has_attachment: bool | None = Field(default=None, description="Whether it has attachments.")
+    has_attachment: bool = Field(default=False, description="Only what has attachments.")
     add: list[str] = Field(default_factory=list, description="Labels to put on, by name or id.")
     remove: list[str] = Field(default_factory=list, description="Labels to take off; INBOX archives.")
     forward: Address | None = Field(default=None, description="Where to forward it to; a verified address.")
@@ -81,9 +81,7 @@ class CreateFilter(_OnFilters):
             "negated_query": "negatedQuery",
             "has_attachment": "hasAttachment",
         }
-        criteria = {
-            api: getattr(self, name) for name, api in names.items() if getattr(self, name) is not None
-        }
+        criteria = {api: getattr(self, name) for name, api in names.items() if getattr(self, name)}
         if not criteria:
             raise NotDone("a filter needs something that mail must match")
         if not (self.add or self.remove or self.forward):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
+from google.api_core.client_options import ClientOptions
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import credentials, service_account
 from googleapiclient.discovery import Resource, build
@@ -33,6 +34,7 @@ from langchain_agentrein.toolkits.gmail.template import Correction
 TOKEN_FILE = "GMAIL_TOKEN_FILE"
 KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 USER = "GMAIL_USER"
+API_URL = "GMAIL_API_URL"
 SCOPES = tuple(f"https://www.googleapis.com/auth/{name}" for name in ("gmail.modify", "gmail.settings.basic"))
 
 
@@ -114,12 +116,18 @@ class GmailToolkit(Toolkit):
         """The toolkit for a user's token, or for a service account that acts for a user.
 
         `GMAIL_TOKEN_FILE` names a file as `Credentials.to_json()` of google-auth writes it. Without it,
-        `GOOGLE_APPLICATION_CREDENTIALS` names a service account's key, and `GMAIL_USER` the mailbox.
+        `GOOGLE_APPLICATION_CREDENTIALS` names a service account's key, and `GMAIL_USER` the mailbox. `GMAIL_API_URL`
+        names another host's API.
 
         Raises:
             ConfigError: Neither is set, or a file is not what it should be.
         """
-        return cls(build("gmail", "v1", credentials=_from_env(cls.__name__), static_discovery=True))
+        where = os.environ.get(API_URL)
+        options = ClientOptions(api_endpoint=where) if where else None
+        credentials = _from_env(cls.__name__)
+        return cls(
+            build("gmail", "v1", credentials=credentials, static_discovery=True, client_options=options)
+        )
 
 
 def _from_env(toolkit: str) -> Any:

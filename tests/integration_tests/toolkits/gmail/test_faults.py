@@ -10,10 +10,11 @@ from google.api_core.client_options import ClientOptions
 from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import build
 
-from langchain_agentrein import AgentRein, NotDone, Status
+from langchain_agentrein import AgentRein, NotDone, Risk, Status
+from langchain_agentrein.action import UndoEffect
 from langchain_agentrein.engine import Call
 from langchain_agentrein.flow import run
-from langchain_agentrein.toolkits.gmail import GmailToolkit, Hub, filters, labelling, send_as
+from langchain_agentrein.toolkits.gmail import GmailToolkit, Hub, filters, labelling, send_as, settings
 from langchain_agentrein.toolkits.gmail.mime import encoded, written
 from tests.integration_tests.toolkits.gmail.doing import back, call, refused
 from tests.integration_tests.toolkits.gmail.making import (
@@ -271,6 +272,28 @@ def test_a_label_or_an_address_that_somebody_removed_is_a_conflict(
     session = call(rein, operation, through)
     del mail.front.settings.send_as["sales@acme.com"]
     assert back(rein, session).status is Status.CONFLICT
+
+
+@pytest.mark.parametrize(
+    "nothing", [{"has_attachment": False, "add": ["STARRED"]}, {"sender": "ana@acme.com"}]
+)
+def test_a_filter_that_matches_or_does_nothing_is_refused(mail: Mailbox, nothing: dict[str, Any]) -> None:
+    with pytest.raises(NotDone, match="a filter needs something"):
+        filters.CreateFilter(**nothing).snapshot(mail.hub)
+
+
+def test_a_filter_that_forwards_is_critical(mail: Mailbox) -> None:
+    one = filters.CreateFilter(sender="ana@acme.com", forward="eve@other.com")
+    assert (one.assess(mail.hub).risk, one.assess(mail.hub).summary) == (
+        Risk.CRITICAL,
+        "forwards mail to eve@other.com",
+    )
+
+
+def test_what_is_switched_off_reaches_people_when_it_is_switched_on_again() -> None:
+    for off in (settings.UpdateVacation(enabled=False), settings.UpdateAutoForwarding(enabled=False)):
+        assert off.undo_assessment().undo_effects == {UndoEffect.REACHES_PEOPLE}
+    assert settings.UpdateVacation(enabled=True).undo_assessment().undo_effects == frozenset()
 
 
 def test_a_filter_whose_label_somebody_deleted_is_a_conflict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +140,28 @@ async def test_an_awaited_call_does_not_block_the_loop(mail: Mailbox, through: H
         report = await rein.arollback(session=session.id, by="ana")
     assert report.counts == {"restored": 1}
     assert mail.state()["messages"][message]["labels"] == ["INBOX", "UNREAD"]
+
+
+def test_a_fresh_process_undoes_with_credentials_of_the_environment(
+    mail: Mailbox, through: Hub, rein: AgentRein, tmp_path: Path
+) -> None:
+    operation = archived(mail)
+    before = mail.state()
+    session = call(rein, operation, through)
+    kept = {"token": "t", "refresh_token": "r", "client_id": "c", "client_secret": "s"}
+    token = tmp_path / "token.json"
+    token.write_text(json.dumps({**kept, "expiry": "2099-01-01T00:00:00Z"}))
+    script = (
+        "from langchain_agentrein import AgentRein\n"
+        f"with AgentRein('sqlite:///{tmp_path}/journal.db') as rein:\n"
+        f"    print(rein.rollback(session={session.id!r}, by='ana').counts)"
+    )
+    env = {**os.environ, "GMAIL_TOKEN_FILE": str(token), "GMAIL_API_URL": mail.front.url}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "{'restored': 1}", done.stderr
+    assert mail.state() == before
 
 
 def test_another_mailbox_is_refused(mail: Mailbox, through: Hub, rein: AgentRein) -> None:
