@@ -190,7 +190,11 @@ def _done(
     """P2: what was called is there, once; what was held, at most once, and told where it is not."""
     have = Counter(event.thing for event in live)
     replayed = case.lossy and sessions.count(SessionStatus.COMPLETED) > 1
-    told = {(action.args or {}).get("thing") for action in actions if action.status in (Status.FAILED, Status.IN_DOUBT)}
+    told = {
+        (action.args or {}).get("thing")
+        for action in actions
+        if action.status in (Status.FAILED, Status.IN_DOUBT)
+    }
     for _, thing in case.wanted:
         if thing in case.held & told and have[thing] == 0:
             continue
