@@ -13,7 +13,7 @@ from langchain_agentrein.reading import Reading
 
 
 class Deciding(Reading):
-    """Approving and rejecting; releasing and dropping what is held."""
+    """Approving and rejecting; releasing and dropping what is held; settling what an undo left."""
 
     core: Core
 
@@ -59,6 +59,25 @@ class Deciding(Reading):
 
     reject = driven(_reject)
     areject = adriven(_reject)
+
+    def _settle(self, action_id: str, *, by: str, note: str | None = None) -> Flow[Action]:
+        """A person has seen to what an undo left: undone it by hand, found it undone, or lets it be.
+
+        Args:
+            action_id: The id, or a beginning of it that no other shares.
+            note: What they did, for the record.
+        Returns:
+            The action, `compensated`, with their word as its residue.
+        Raises:
+            TransitionError: It is neither stuck nor in conflict.
+        """
+        action = yield from self._action(action_id)
+        if action.status not in (Status.STUCK, Status.CONFLICT):
+            raise TransitionError(action.id, str(action.status), "settled", "no undo has left it to a person")
+        return (yield from engine.settle_by_hand(self.core, action, by=by, note=note))
+
+    settle = driven(_settle)
+    asettle = adriven(_settle)
 
     def _release(self, action_id: str, *, by: str) -> Flow[Action]:
         """Do what is held now, because a person says so; its session may still be open.

@@ -100,6 +100,7 @@ for verb in (
     recover,
     change.approve,
     change.reject,
+    change.settle,
     held.held,
     held.release,
     held.drop,

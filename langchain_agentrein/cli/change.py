@@ -1,4 +1,4 @@
-"""Verbs that change something: plan (what would change), rollback, recover, approve, reject."""
+"""Verbs that change something: plan (what would change), rollback, approve, reject, settle."""
 
 from __future__ import annotations
 
@@ -158,6 +158,20 @@ def reject(
     said = "it did not happen, you say" if before.status is Status.IN_DOUBT else "rejected; it will not run"
     say(f"{action.operation} {action.id}: {said}")
     _late(before, action)
+
+
+def settle(
+    ctx: typer.Context,
+    action_id: Annotated[str, typer.Argument(metavar="ACTION", help="Its id, or a beginning of it.")],
+    by: ByOption = None,
+    note: Annotated[
+        str | None, typer.Option("--note", help="What was done about it, for the record.")
+    ] = None,
+) -> None:
+    """Say that what an undo left has been seen to: undone by hand, found undone, or left on purpose."""
+    rein = source_of(ctx).rein()
+    action = rein.settle(rein.action(action_id).id, by=someone(by), note=note)
+    say(f"{action.operation} {action.id}: settled; no rollback looks at it again")
 
 
 def _scope(

@@ -20,7 +20,7 @@ from langchain_agentrein.engine.holding import drop, due_at, held_message, let_f
 from langchain_agentrein.engine.lease import Keeper
 from langchain_agentrein.engine.perform import perform
 from langchain_agentrein.engine.plan import plan
-from langchain_agentrein.engine.reconcile import approve_undo, leave_undone, reconcile, settle
+from langchain_agentrein.engine.reconcile import approve_undo, leave_undone, reconcile, settle, settle_by_hand
 from langchain_agentrein.engine.recover import finish_walks, may_retry, recover
 from langchain_agentrein.engine.releasing import complete, release
 from langchain_agentrein.engine.scope import Progress, Scope
@@ -69,6 +69,7 @@ __all__ = [
     "report",
     "rollback",
     "settle",
+    "settle_by_hand",
     "stack",
     "step_back",
     "told",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from langchain_agentrein.action import Action, Json, Status
+from langchain_agentrein.action import TO_UNDO, Action, Json, SessionStatus, Status
 from langchain_agentrein.engine.core import Core, remembered
 from langchain_agentrein.errors import JournalError, LostRace
 from langchain_agentrein.flow import Flow, Step
@@ -161,6 +161,33 @@ def leave_undone(core: Core, action: Action, *, by: str) -> Flow[Action]:
     """
     noted: Action = yield Step(lambda: core.journal.note(action, "left as it is", detail={"by": by}))
     return noted
+
+
+def settle_by_hand(core: Core, action: Action, *, by: str, note: str | None) -> Flow[Action]:
+    """Record that a person has done what an undo left: undone it themselves, or seen that it is, or let it be.
+
+    Returns:
+        The action, compensated; its session is rolled back where nothing else is left of it.
+    Raises:
+        LostRace: Somebody is undoing it.
+    """
+    told = f"settled by hand by {by}" + (f": {note}" if note else "")
+    undo = replace(action.undo, error=None, outcome=str(Status.COMPENSATED), residue=(told,))
+    detail = {"settled": "person", "by": by}
+    claimed: Action = yield Step(
+        lambda: core.journal.move(action, Status.COMPENSATING, hold=core.lease, detail=detail)
+    )
+    settled: Action = yield Step(lambda: core.journal.move(claimed, Status.COMPENSATED, undo=undo))
+    left: list[Action] = yield Step(
+        lambda: core.journal.actions([action.session_id], statuses=TO_UNDO, payloads=False)
+    )
+    if not left:
+        yield Step(
+            lambda: core.journal.set_session(
+                action.session_id, SessionStatus.ROLLED_BACK, expect=[SessionStatus.STUCK], by=by
+            )
+        )
+    return settled
 
 
 def approve_undo(core: Core, action: Action, *, by: str) -> Flow[Action]:

@@ -448,6 +448,7 @@ def test_a_waiting_call_is_rejected(asked: World) -> None:
     assert status(asked) == Status.REJECTED
     assert "not today" in asked("show", asked.action_ids[0]).stdout
     fails(asked("reject", asked.action_ids[0]), "waits for nobody")
+    fails(asked("settle", asked.action_ids[0], "--by", "ana"), "no undo has left it to a person")
     fails(asked("approve", asked.action_ids[0]), "waits for nobody")
 
 
@@ -642,6 +643,8 @@ def test_starting_is_quick(world: World) -> None:
 
 def test_help_lists_every_verb() -> None:
     listed = invoke("--help").stdout
-    verbs = "demo sessions timeline show plan rollback recover approve reject verify forget doctor".split()
+    verbs = (
+        "demo sessions timeline show plan rollback recover approve reject settle verify forget doctor".split()
+    )
     places = [listed.index(f"│ {verb} ") for verb in verbs]
     assert places == sorted(places)
