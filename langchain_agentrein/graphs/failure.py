@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.messages import AIMessage, ToolMessage
@@ -21,6 +21,9 @@ from langchain_agentrein.identity import SESSION_CHANNEL
 from langchain_agentrein.rein import AgentRein
 from langchain_agentrein.report import RollbackReport
 from langchain_agentrein.session import Session
+
+if TYPE_CHECKING:
+    from langchain_agentrein.journal.reader import Effect
 
 WALKED = (SessionStatus.ROLLING_BACK, SessionStatus.ROLLED_BACK, SessionStatus.STUCK)
 Failure = dict[str, Any]
@@ -61,10 +64,8 @@ def found(
     if failure.get("tool_call_id") in called:
         return failure
     messages, stack = {message.id for message in state["messages"]}, set(state.get(STACK_CHANNEL) or ())
-    effects: list[tuple[int, str, str | None]] = yield Step(
-        lambda: rein.journal.effects(failure["session_id"], after=0)
-    )
-    told_of = any(one in stack or message_id in messages for _, one, message_id in effects)
+    effects: list[Effect] = yield Step(lambda: rein.journal.effects(failure["session_id"], after=0))
+    told_of = any(one.id in stack or one.message_id in messages for one in effects)
     return failure if told_of else None
 
 

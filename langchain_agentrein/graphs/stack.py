@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
 
+from langchain_agentrein.action import UNDONE, Status
 from langchain_agentrein.flow import Flow, Step
 from langchain_agentrein.graphs.state import LAST_CHANNEL, SEEN_CHANNEL, STACK_CHANNEL
 from langchain_agentrein.identity import SESSION_CHANNEL
 
 if TYPE_CHECKING:
     from langchain_agentrein.journal import Journal
+    from langchain_agentrein.journal.reader import Effect
+
+NOTHING_STANDS = UNDONE | {Status.FAILED}
 
 
 def projected(journal: Journal, state: Mapping[str, Any]) -> Flow[dict[str, Any]]:
@@ -24,15 +28,26 @@ def projected(journal: Journal, state: Mapping[str, Any]) -> Flow[dict[str, Any]
     if session_id is None:
         return {}
     seen = (state.get(SEEN_CHANNEL) or {}).get(session_id, 0)
-    new: list[tuple[int, str, str | None]] = yield Step(lambda: journal.effects(session_id, after=seen))
+    new: list[Effect] = yield Step(lambda: journal.effects(session_id, after=seen))
     messages = {message.id for message in state["messages"]} | {state.get(LAST_CHANNEL)}
-    ours = [(seq, one) for seq, one, message_id in new if message_id is None or message_id in messages]
-    if any(seq == 0 for seq, _ in ours):  # what is held has no place yet, and is found again each time
-        stacked = set(state.get(STACK_CHANNEL) or ())
-        ours = [(seq, one) for seq, one in ours if seq or one not in stacked]
-    if not ours:
-        return {}
-    return {STACK_CHANNEL: [one for _, one in ours], SEEN_CHANNEL: {session_id: max(seen, ours[-1][0])}}
+
+    def known(effect: Effect) -> bool:
+        return effect.message_id is None or effect.message_id in messages
+
+    stacked: set[str] = set()
+    if not all(one.seq and known(one) for one in new):  # read only then: it is as long as the session
+        stacked.update(state.get(STACK_CHANNEL) or ())
+    # What is held has no place yet, and is found again each time.
+    ours = [one for one in new if known(one) and (one.seq or one.id not in stacked)]
+    # It is done after what was called later: the mark must not pass an orphan that lies below it.
+    for effect in new:
+        if not (known(effect) or effect.id in stacked or effect.status in NOTHING_STANDS):
+            break
+        seen = max(seen, effect.seq)
+    update: dict[str, Any] = {STACK_CHANNEL: [one.id for one in ours]} if ours else {}
+    if seen > (state.get(SEEN_CHANNEL) or {}).get(session_id, 0):
+        update[SEEN_CHANNEL] = {session_id: seen}
+    return update
 
 
 def last_turn(messages: Sequence[Any]) -> str | None:

@@ -6,7 +6,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, or_, select, union_all
 
@@ -29,7 +29,7 @@ _LOOK = select(schema.sessions, _RECORDED.scalar_subquery().label("repeated")).w
     _S.id == bindparam("session")
 )
 _ACTION = select(schema.actions).where(_A.id == bindparam("action"))
-_IN_SESSION = select(_A.seq, _A.id, _A.message_id).where(_A.session_id == bindparam("session"))
+_IN_SESSION = select(_A.seq, _A.id, _A.message_id, _A.status).where(_A.session_id == bindparam("session"))
 # In halves, here and below, so that an index finds what is new without passing what is old.
 _EFFECTS = union_all(
     _IN_SESSION.where(_A.seq > bindparam("after")),
@@ -78,6 +78,15 @@ _PAYLOADS = (
     .where(_P.owner_id.in_(bindparam("owners", expanding=True)))
     .order_by(_P.owner_id, _P.n)
 )
+
+
+class Effect(NamedTuple):
+    """One effect, as the checkpointed stack needs it."""
+
+    seq: int
+    id: str
+    message_id: str | None
+    status: Status
 
 
 class Reader:
@@ -147,13 +156,12 @@ class Reader:
         with self.store.read() as connection:
             return self._actions(connection, connection.execute(query.order_by(_A.seq.desc()).limit(1)).all())
 
-    def effects(self, session_id: str, *, after: int) -> list[tuple[int, str, str | None]]:
-        """`(seq, id, message id)` of a session's effects after `after`, in order; what is held comes first, as 0."""
+    def effects(self, session_id: str, *, after: int) -> list[Effect]:
+        """A session's effects after `after`, in order; what is held comes first, as 0."""
         wanted = {"session": session_id, "after": after}
         with self.store.glance() as connection:
-            return sorted(
-                (row.seq or 0, row.id, row.message_id) for row in connection.execute(_EFFECTS, wanted)
-            )
+            rows = connection.execute(_EFFECTS, wanted).all()
+        return sorted(Effect(row.seq or 0, row.id, row.message_id, Status(row.status)) for row in rows)
 
     def strays(
         self,

@@ -15,7 +15,14 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
-from langchain_agentrein import AgentRein, OrphanedActions, ReversibleTool, SessionFailed, reversible
+from langchain_agentrein import (
+    AgentRein,
+    ApprovalRule,
+    OrphanedActions,
+    ReversibleTool,
+    SessionFailed,
+    reversible,
+)
 from tests.support.agents import calls, script
 from tests.support.driving import do, opened
 from tests.support.world import Put, World
@@ -250,3 +257,21 @@ def test_a_conversation_that_tells_of_what_was_undone_since_does_not_go_on(
     assert world.count("do") == 2, "the world is without a and b, whatever the conversation says"
     assert agent.invoke({"messages": "now c"}, ON)["messages"][-1].text == "done"
     assert world.events()[-1] == ("do", "c")
+
+
+def test_what_was_held_and_is_done_hides_no_orphan(tmp_path: Path, world: World) -> None:
+    saver = InMemorySaver()
+    rules = [ApprovalRule("world.put", "hold", when=lambda action: action.args["thing"] == "h")]
+    with opened(f"sqlite:///{tmp_path}/journal.db", world, rules=rules) as rein:
+        agent = agent_of(rein, world, put("h"), put("a"), "done", put("a"), "done again", checkpointer=saver)
+        agent.invoke(GO, ON)
+        assert world.events() == [("do", "a"), ("do", "h")], "it was done when the session completed"
+        middle = ("AgentReinMiddleware.before_model",)  # after h was held, and before a was called
+        cut_off(saver, after=[one for one in agent.get_state_history(ON) if one.next == middle][1])
+        assert len(agent.get_state(ON).values["messages"]) == 3
+
+        out = agent.invoke(None, ON)
+
+        [request] = out["__interrupt__"][0].value["action_requests"]
+        [lost] = request["args"]["actions"]
+        assert rein.action(lost).args["thing"] == "a"
