@@ -1,4 +1,4 @@
-"""A real proxy between an SDK and a server, which breaks what it is told to break."""
+"""A real proxy between an SDK and a server: it breaks what it is told to break, and reads along."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +14,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 Kind = Literal["swallow", "cut", "answer", "answer after"]
+Check = Callable[[str, str, bytes], list[str]]
+"""What is wrong with a request: verb, path with its query, body."""
+Serve = Callable[[str, str, bytes, str], tuple[int, Any] | None]
+"""What answers a request in the server's place: verb, path, body, token; status and JSON, or `None`: the server does."""
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding"}
@@ -49,13 +53,17 @@ class Proxy:
 
     Attributes:
         url: Where it listens.
+        server: Whom it stands before.
         writes: The requests that write and reached the server, as `POST /path`.
         offered: Those that clients sent.
+        wrong: What `check` found in requests that reached the server.
     """
 
     url: str
+    server: str
     writes: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
     fault: Fault | None = None
 
     def due(self, verb: str) -> Fault | None:
@@ -77,15 +85,16 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, check: Check | None, serve: Serve | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.target = target
-        self.proxy = Proxy(f"http://localhost:{self.server_address[1]}")
+        self.target, self.check, self.serve = target, check, serve
+        self.proxy = Proxy(f"http://localhost:{self.server_address[1]}", target)
         self.turns = threading.Lock()
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or a reply waits 40 ms for the client to acknowledge its headers
     server: _Server
 
     def handle_one_request(self) -> None:
@@ -114,6 +123,21 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815
 
     def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        server = self.server
+        if server.check is not None:
+            server.proxy.wrong += server.check(self.command, self.path, body)
+        if server.serve is not None:
+            token = (self.headers.get("authorization") or "").rpartition(" ")[2]
+            with server.turns:
+                answer = server.serve(self.command, self.path, body, token)
+            if answer is not None:
+                if self.command in WRITES:
+                    server.proxy.writes.append(f"{self.command} {self.path}")
+                said = json.dumps(answer[1]).encode() if answer[1] is not None else b""
+                return answer[0], [("Content-Type", "application/json")], said
+        return self._upstream(body)
+
+    def _upstream(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         target = urlsplit(self.server.target)
         upstream = http.client.HTTPConnection(target.netloc, timeout=30)
         try:
@@ -151,9 +175,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def proxied(server: str) -> Iterator[Proxy]:
-    """Run a proxy in front of `server`, a URL on loopback."""
-    with _Server(server) as running:
+def proxied(server: str, *, check: Check | None = None, serve: Serve | None = None) -> Iterator[Proxy]:
+    """Run a proxy in front of `server`, a URL on loopback.
+
+    Args:
+        check: Reads every request that reaches the server.
+        serve: Answers what the server does not serve.
+    """
+    with _Server(server, check, serve) as running:
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
         try:

@@ -43,17 +43,20 @@ class Shop:
     """One test's repository.
 
     Attributes:
+        url: Where the agent finds GitHub.
+        behind: Where a colleague does, and whoever compares: nobody reads along.
         hub: The agent's.
         ana: A colleague's.
     """
 
     url: str
+    behind: str
     hub: Hub = field(init=False)
     ana: Hub = field(init=False)
     repo: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.hub, self.ana = hub(self.url), hub(self.url, "ana")
+        self.hub, self.ana = hub(self.url), hub(self.behind, "ana")
         name = f"shop-{uuid.uuid4().hex[:8]}"
         self.hub.send("POST", "/user/repos", {"name": name, "auto_init": True})
         self.repo = f"bot/{name}"
