@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 Kind = Literal["swallow", "cut", "answer", "answer after"]
 Check = Callable[[str, str, bytes], list[str]]
 """What is wrong with a request: verb, path with its query, body."""
-Serve = Callable[[str, str, bytes, str], tuple[int, Any] | None]
-"""What answers a request in the server's place: verb, path, body, token; status and JSON, or `None`: the server does."""
+Serve = Callable[[str, str, bytes, str], tuple[int, Any, dict[str, str]] | None]
+"""What answers a request in the server's place: verb, path, body, token; status, JSON, headers. `None`: the server does."""
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding"}
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.command in WRITES:
                     server.proxy.writes.append(f"{self.command} {self.path}")
                 said = json.dumps(answer[1]).encode() if answer[1] is not None else b""
-                return answer[0], [("Content-Type", "application/json")], said
+                return answer[0], [("Content-Type", "application/json"), *answer[2].items()], said
         return self._upstream(body)
 
     def _upstream(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:

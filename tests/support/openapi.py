@@ -53,6 +53,8 @@ class Description:
     def request(self, verb: str, target: str, body: bytes) -> list[str]:
         """What is wrong with a request; empty: nothing."""
         parts = urlsplit(target)
+        if parts.path == "/graphql":
+            return []  # it has a description of its own
         call = self.call(verb, parts.path)
         if isinstance(call, str):
             return [call]

@@ -56,11 +56,21 @@ class Hub:
 
     def account(self) -> str:
         """`host/login`, asked once for each client."""
-        if self._login is None:
-            self._login = self._whose()
-        return f"{self._client.requester.hostname_and_port}/{self._login}"
+        return f"{self._client.requester.hostname_and_port}/{self.login}"
 
-    def _whose(self) -> str:
+    @property
+    def login(self) -> str:
+        """Whose credentials these are, asked once for each client."""
+        if self._login is None:
+            self._login = self.whose()
+        return self._login
+
+    def whose(self) -> str:
+        """The same, asked anew.
+
+        Raises:
+            NotDone: The credentials open nothing.
+        """
         try:
             return str(self.get("/user")["login"])
         except NotDone:  # an app's installation has no user; it has a viewer

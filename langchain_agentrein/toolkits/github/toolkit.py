@@ -12,14 +12,20 @@ from langchain_agentrein.operation import Operation
 from langchain_agentrein.toolkits.base import Toolkit
 from langchain_agentrein.toolkits.github import (
     branches,
+    collaborators,
     comments,
+    dispatches,
     files,
     issue_labels,
     issues,
     labels,
     milestones,
     pulls,
+    reactions,
     reads,
+    repositories,
+    sub_issues,
+    transfers,
 )
 from langchain_agentrein.toolkits.github.hub import Hub
 
@@ -75,6 +81,17 @@ class GitHubToolkit(Toolkit):
         branches.DeleteBranch,
         pulls.CreatePull,
         pulls.UpdatePull,
+        sub_issues.AddSubIssue,
+        sub_issues.RemoveSubIssue,
+        transfers.TransferIssue,
+        reactions.CreateReaction,
+        collaborators.AddCollaborator,
+        collaborators.RemoveCollaborator,
+        repositories.CreateRepo,
+        repositories.UpdateRepo,
+        repositories.DeleteRepo,
+        dispatches.DispatchWorkflow,
+        dispatches.DispatchRepository,
     )
 
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -11,19 +12,39 @@ from langchain_agentrein.toolkits.github import Hub
 from tests.integration_tests.toolkits.github.world import SEED, Shop
 from tests.support.emulators import NoEmulator, emulate
 from tests.support.fault_proxy import Proxy, proxied
+from tests.support.github_extra import Extra
 from tests.support.openapi import github as described
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A GitHub on this machine.
+
+    Attributes:
+        proxy: Reads along, with GitHub's own description at hand, whatever reaches the emulator.
+        extra: What the emulator lacks.
+    """
+
+    proxy: Proxy
+    extra: Extra
+
+    def wrong(self) -> list[str]:
+        """What GitHub would not have taken, or answered, since this was last asked."""
+        found = [*self.proxy.wrong, *self.extra.wrong]
+        self.proxy.wrong.clear()
+        self.extra.wrong.clear()
+        return found
+
+
 @pytest.fixture(scope="session")
-def read_along(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """An emulator's GitHub API, and a reader who knows GitHub's own description of it."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An emulator's GitHub API, with what it lacks."""
     try:
-        check = described().request
-        with (
-            emulate("github", SEED, tmp_path_factory.mktemp("github")) as url,
-            proxied(url, check=check) as proxy,
-        ):
-            yield proxy
+        known = described()
+        with emulate("github", SEED, tmp_path_factory.mktemp("github")) as url:
+            extra = Extra(url, known)
+            with proxied(url, check=known.request, serve=extra.serve) as proxy:
+                yield Served(proxy, extra)
     except NoEmulator as missing:
         if os.environ.get("CI") == "true":
             pytest.fail(str(missing))
@@ -31,9 +52,9 @@ def read_along(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="session")
-def github(read_along: Proxy) -> str:
+def github(served: Served) -> str:
     """Its URL."""
-    return read_along.url
+    return served.proxy.url
 
 
 @pytest.fixture(autouse=True)
@@ -41,15 +62,14 @@ def _as_described(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every request of the agent's is one that GitHub describes."""
     yield
     if "github" in request.fixturenames:
-        proxy: Proxy = request.getfixturevalue("read_along")
-        wrong, proxy.wrong = proxy.wrong, []
-        assert not wrong, "GitHub knows no such request: " + "; ".join(wrong)
+        wrong = request.getfixturevalue("served").wrong()
+        assert not wrong, "GitHub knows no such thing: " + "; ".join(wrong)
 
 
 @pytest.fixture
-def shop(github: str, read_along: Proxy) -> Shop:
+def shop(github: str, served: Served) -> Shop:
     """A repository of the test's own."""
-    return Shop(github, read_along.server)
+    return Shop(github, served.proxy.server, served.extra)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.integration_tests.toolkits.github.conftest import Served
 from tests.integration_tests.toolkits.github.world import Shop
 from tests.support.emulators import NoEmulator
-from tests.support.fault_proxy import Proxy
 from tests.support.openapi import Description, github
 
 ISSUES = "/repos/bot/shop/issues"
@@ -62,8 +62,7 @@ def test_what_it_does_not_describe_is_told_with_its_place(
     assert any(said in one for one in wrong), wrong
 
 
-def test_what_the_agent_sends_is_read_on_its_way(shop: Shop, read_along: Proxy) -> None:
+def test_what_the_agent_sends_is_read_on_its_way(shop: Shop, served: Served) -> None:
     """The emulator takes it all the same."""
     shop.hub.send("POST", shop.at("issues"), {"title": "t", "colour": "red"})
-    wrong, read_along.wrong = read_along.wrong, []
-    assert wrong == ["POST /repos/{owner}/{repo}/issues: the body has no field colour"]
+    assert served.wrong() == ["POST /repos/{owner}/{repo}/issues: the body has no field colour"]

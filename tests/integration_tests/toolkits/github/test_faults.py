@@ -26,6 +26,7 @@ from langchain_agentrein.toolkits.github import (
     milestones,
     pulls,
 )
+from tests.integration_tests.toolkits.github import repository_operations
 from tests.integration_tests.toolkits.github.world import Shop
 from tests.support.fault_proxy import Fault, Proxy, proxied
 
@@ -161,6 +162,7 @@ OPERATIONS: list[Callable[[Shop], Operation]] = [
     pruned,
     proposed,
     withdrawn,
+    *repository_operations.UNDONE,
 ]
 
 
@@ -250,6 +252,45 @@ def test_an_undo_whose_reply_is_lost_is_done_once(
 
     assert action.status in (Status.RESTORED, Status.COMPENSATED), action.undo.error
     assert len(proxy.writes) == len(set(proxy.writes)), "each request once"
+
+
+@pytest.mark.parametrize("make", repository_operations.NEVER)
+def test_what_nothing_undoes_happens_once_and_is_never_called_failed(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    operation = make(shop)
+    before = shop.state()
+    proxy.fault = Fault("swallow")
+    session = rein.session(intent="faults")
+    try:
+        run(rein.perform(operation, through, Call(session=session.record)))
+    except requests.ConnectionError:
+        [action] = session.actions()
+        assert action.status is Status.IN_DOUBT
+        assert action.error["unsettled"]
+    [action] = session.actions()
+    assert action.status in (Status.EXECUTED, Status.IN_DOUBT)
+    assert len(proxy.writes) == len(proxy.offered) == 1
+    after = shop.state()
+    assert after != before
+    if action.status is Status.EXECUTED:
+        assert back(rein, session).status is Status.IRREVERSIBLE
+        assert shop.state() == after
+
+
+@pytest.mark.parametrize("make", repository_operations.NEVER)
+def test_what_nothing_undoes_and_never_arrived_leaves_no_trace(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    operation = make(shop)
+    before = shop.state()
+    proxy.fault = Fault("cut")
+    session = rein.session(intent="faults")
+    with pytest.raises(requests.ConnectionError):
+        run(rein.perform(operation, through, Call(session=session.record)))
+    [action] = session.actions()
+    assert action.status in (Status.FAILED, Status.IN_DOUBT)
+    assert (shop.state(), proxy.writes) == (before, [])
 
 
 def test_without_markers_a_lost_create_goes_to_a_person(shop: Shop, proxy: Proxy, rein: AgentRein) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 from github import Auth, Github
 
 from langchain_agentrein.toolkits.github import Hub
+from langchain_agentrein.toolkits.github.hub import Gone
+from tests.support.github_extra import Extra
 
 TOKENS = 40
 SEED = "\n".join(
@@ -45,24 +47,28 @@ class Shop:
     Attributes:
         url: Where the agent finds GitHub.
         behind: Where a colleague does, and whoever compares: nobody reads along.
+        extra: What the emulator lacks.
         hub: The agent's.
         ana: A colleague's.
+        owner: The agent's account, used by a person.
     """
 
     url: str
     behind: str
+    extra: Extra
     hub: Hub = field(init=False)
     ana: Hub = field(init=False)
+    owner: Hub = field(init=False)
     repo: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.hub, self.ana = hub(self.url), hub(self.behind, "ana")
+        self.hub, self.ana, self.owner = hub(self.url), hub(self.behind, "ana"), hub(self.behind)
         name = f"shop-{uuid.uuid4().hex[:8]}"
-        self.hub.send("POST", "/user/repos", {"name": name, "auto_init": True})
+        self.owner.send("POST", "/user/repos", {"name": name, "auto_init": True})
         self.repo = f"bot/{name}"
-        self.hub.send("PUT", f"/repos/{self.repo}/collaborators/ana", {"permission": "push"})
-        for label in list(self.hub.pages(self.at("labels"))):
-            self.hub.send("DELETE", self.at("labels", label["name"]))
+        self.owner.send("PUT", f"/repos/{self.repo}/collaborators/ana", {"permission": "push"})
+        for label in list(self.owner.pages(self.at("labels"))):
+            self.owner.send("DELETE", self.at("labels", label["name"]))
 
     def at(self, *parts: Any) -> str:
         return "/".join((f"/repos/{self.repo}", *map(str, parts)))
@@ -107,8 +113,14 @@ class Shop:
         return int(self.ana.send("POST", self.at("pulls"), given)["number"])
 
     def state(self) -> dict[str, Any]:
-        """Everything that people see in it, by number and name."""
+        """Everything that people see in it, by number and name, and of a repository beside it."""
+        settings = self.settings(self.repo)
+        if settings is None:
+            return {"settings": None}
         return {
+            "settings": settings,
+            "beside": self.settings(self.beside),
+            "extra": self.extra.state(self.repo),
             "issues": {issue["number"]: self._issue(issue) for issue in self._all("issues", state="all")},
             "labels": {
                 label["name"]: (label["color"], label["description"] or "") for label in self._all("labels")
@@ -124,6 +136,20 @@ class Shop:
                 for one in self._all("milestones", state="all")
             },
         }
+
+    @property
+    def beside(self) -> str:
+        """The name of another repository, which is not there yet."""
+        return f"{self.repo}-2"
+
+    def settings(self, repo: str) -> dict[str, Any] | None:
+        """How a repository is set, if there is one."""
+        try:
+            there = self.owner.get(f"/repos/{repo}")
+        except Gone:
+            return None
+        names = ("description", "homepage", "private", "archived", "default_branch", "has_wiki", "has_issues")
+        return {name: there[name] or None for name in names}
 
     def _all(self, *parts: Any, **parameters: Any) -> list[dict[str, Any]]:
         return list(self.ana.pages(self.at(*parts), **parameters))
