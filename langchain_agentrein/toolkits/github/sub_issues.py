@@ -79,7 +79,7 @@ class _Nesting(GitHubOperation):
         hub.wait_for(action)
         now = self.parent(hub)
         if now == self.wanted():
-            return Happened(self._told(), after={"parent": now})
+            return Happened(self._told(), after=self.expect(action))
         return NotHappened() if now == action.before["parent"] else Unknown(f"it is below {now} by now")
 
     def _history(self) -> str:
@@ -126,6 +126,20 @@ class RemoveSubIssue(_Nesting):
     def do(self, api: Any, action: Action) -> Json:
         self.take(hub_of(api), action.before["id"])
         return self._told()
+
+    def observe(self, api: Any, action: Action) -> Json:
+        """{"parent": str | None, "place": bool}: whether it stands among the others as it did"""
+        hub = hub_of(api)
+        order, now = action.before["order"], self.order(hub)
+        kept = [one for one in now if one in order]
+        place = action.before["id"] in now and kept == [one for one in order if one in now]
+        return {"parent": self.parent(hub), "place": place}
+
+    def as_before(self, action: Action) -> Json:
+        return {"parent": action.before["parent"], "place": True}
+
+    def expect(self, action: Action) -> Json:
+        return {"parent": None, "place": False}
 
     def undo(self, api: Any, action: Action) -> Sequence[str]:
         hub = hub_of(api)
