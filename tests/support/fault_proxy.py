@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Kind = Literal["swallow", "cut", "answer", "answer after"]
+Kind = Literal["swallow", "cut", "answer", "answer after", "truncate"]
 Check = Callable[[str, str, bytes], list[str]]
 """What is wrong with a request: verb, path with its query, body."""
 Serve = Callable[[str, str, bytes, str], tuple[int, Any, dict[str, str]] | None]
@@ -31,6 +31,7 @@ class Fault:
     Attributes:
         kind: `swallow`: it is done, and the connection cut before the reply. `cut`: the connection is cut before
             the server sees it. `answer`: `status` instead of the server. `answer after`: it is done, and then `status`.
+            `truncate`: it is done, and the connection cut in the middle of the reply.
         skip: So many requests that write pass first.
         times: So many are broken.
         reads: Requests that read are broken, too.
@@ -117,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(status, headers, reply)
             elif fault.kind == "swallow":
                 self._hang_up()
+            elif fault.kind == "truncate":
+                self._send(status, headers, reply, cut=True)
             else:
                 self._answer(fault)
 
@@ -153,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply = json.dumps({"message": fault.message}).encode()
         self._send(fault.status, [("Content-Type", "application/json"), *fault.headers.items()], reply)
 
-    def _send(self, status: int, headers: list[tuple[str, str]], reply: bytes) -> None:
+    def _send(self, status: int, headers: list[tuple[str, str]], reply: bytes, *, cut: bool = False) -> None:
         """The server names its own address in what it answers: clients go on through the proxy."""
         theirs, ours = self.server.target, self.server.proxy.url
         reply = reply.replace(theirs.encode(), ours.encode())
@@ -164,7 +167,9 @@ class _Handler(BaseHTTPRequestHandler):
         if status != 204:
             self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
-        self.wfile.write(reply if status != 204 else b"")
+        self.wfile.write(b"" if status == 204 else reply[: len(reply) // 2] if cut else reply)
+        if cut:
+            self._hang_up()
 
     def _hang_up(self) -> None:
         self.close_connection = True

@@ -74,7 +74,8 @@ class Hub:
         try:
             return str(self.get("/user")["login"])
         except NotDone:  # an app's installation has no user; it has a viewer
-            return str(self.query("query { viewer { login } }", {})["viewer"]["login"])
+            with reading():
+                return str(self.query("query { viewer { login } }", {})["viewer"]["login"])
 
     def get(self, path: str, **parameters: Any) -> Any:
         """What is at a path.

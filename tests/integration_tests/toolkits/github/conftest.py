@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from github import Auth, Github
 
+from langchain_agentrein import AgentRein, ApprovalRule
+from langchain_agentrein.toolkits import GitHubToolkit
 from langchain_agentrein.toolkits.github import Hub
 from tests.integration_tests.toolkits.github.world import SEED, Shop
 from tests.support.emulators import NoEmulator, emulate
 from tests.support.fault_proxy import Proxy, proxied
 from tests.support.github_extra import Extra
 from tests.support.openapi import github as described
+
+TOKEN = "bot-0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +82,27 @@ def shop(github: str, served: Served) -> Shop:
 def api(shop: Shop) -> Hub:
     """What the operations are given."""
     return shop.hub
+
+
+@pytest.fixture
+def proxy(github: str) -> Iterator[Proxy]:
+    with proxied(github) as running:
+        yield running
+
+
+@pytest.fixture
+def through(proxy: Proxy) -> Hub:
+    """The agent's hub, through the proxy, on a client as PyGithub makes it: one that repeats what failed."""
+    client = Github(
+        base_url=proxy.url, auth=Auth.Token(TOKEN), seconds_between_writes=0, seconds_between_requests=0
+    )
+    return Hub(client, settles=0.0)
+
+
+@pytest.fixture
+def rein(tmp_path: Path, through: Hub) -> Iterator[AgentRein]:
+    allowed = [ApprovalRule(operation.name, "allow") for operation in GitHubToolkit.operations]
+    with AgentRein(
+        f"sqlite:///{tmp_path}/journal.db", rules=allowed, backoff=0.01, clients={"github": through}
+    ) as rein:
+        yield rein

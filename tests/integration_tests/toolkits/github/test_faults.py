@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 from github import Auth, Github
 
-from langchain_agentrein import Action, AgentRein, ApprovalRule, NotDone, Session, Status
+from langchain_agentrein import Action, AgentRein, NotDone, Session, Status
 from langchain_agentrein.engine import Call
 from langchain_agentrein.flow import run
 from langchain_agentrein.operation import Operation
-from langchain_agentrein.toolkits import GitHubToolkit
 from langchain_agentrein.toolkits.github import (
     Hub,
     branches,
@@ -27,10 +25,9 @@ from langchain_agentrein.toolkits.github import (
     pulls,
 )
 from tests.integration_tests.toolkits.github import repository_operations
+from tests.integration_tests.toolkits.github.conftest import TOKEN
 from tests.integration_tests.toolkits.github.world import Shop
-from tests.support.fault_proxy import Fault, Proxy, proxied
-
-TOKEN = "bot-0"
+from tests.support.fault_proxy import Fault, Proxy
 
 
 def title(shop: Shop) -> Operation:
@@ -164,30 +161,6 @@ OPERATIONS: list[Callable[[Shop], Operation]] = [
     withdrawn,
     *repository_operations.UNDONE,
 ]
-
-
-@pytest.fixture
-def proxy(github: str) -> Iterator[Proxy]:
-    with proxied(github) as running:
-        yield running
-
-
-@pytest.fixture
-def through(proxy: Proxy) -> Hub:
-    """The agent's hub, through the proxy, on a client as PyGithub makes it: one that repeats what failed."""
-    client = Github(
-        base_url=proxy.url, auth=Auth.Token(TOKEN), seconds_between_writes=0, seconds_between_requests=0
-    )
-    return Hub(client, settles=0.0)
-
-
-@pytest.fixture
-def rein(tmp_path: Path, through: Hub) -> Iterator[AgentRein]:
-    allowed = [ApprovalRule(operation.name, "allow") for operation in GitHubToolkit.operations]
-    with AgentRein(
-        f"sqlite:///{tmp_path}/journal.db", rules=allowed, backoff=0.01, clients={"github": through}
-    ) as rein:
-        yield rein
 
 
 def call(rein: AgentRein, operation: Operation, hub: Hub) -> Session:
