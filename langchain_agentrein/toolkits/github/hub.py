@@ -77,6 +77,25 @@ class Hub:
             with reading():
                 return str(self.query("query { viewer { login } }", {})["viewer"]["login"])
 
+    def granted(self) -> frozenset[str] | None:
+        """The scopes of a classic token, or of an OAuth app's; `None`: other credentials, which do not say.
+
+        Source: docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps.
+
+        Raises:
+            NotDone: The credentials open nothing, or nobody answers.
+        """
+        self.whose()
+        try:
+            with reading():
+                headers, _ = self._client.requester.requestJsonAndCheck("GET", "/user")
+        except NotDone:  # an app's installation
+            return None
+        said = headers.get("x-oauth-scopes")
+        return (
+            None if said is None else frozenset(scope.strip() for scope in said.split(",") if scope.strip())
+        )
+
     def get(self, path: str, **parameters: Any) -> Any:
         """What is at a path.
 

@@ -21,6 +21,8 @@ class GitHubOperation(Operation):
 
     scopes: ClassVar[tuple[str, ...]] = ("issues: write",)
     """What a fine-grained token must be allowed, to do it and to undo it."""
+    classic: ClassVar[tuple[str, ...]] = ("repo",)
+    """The scopes of a classic token, to do it and to undo it."""
 
     def account(self, api: Any) -> str:
         return hub_of(api).account()

@@ -67,6 +67,7 @@ class CreateRepo(_OnRepository):
     name, risk, reversal = "github.repos.create", Risk.CRITICAL, Reversal.COMPENSATING
     undo_risk, repeatable = Risk.HIGH, True
     scopes = ("administration: write", "contents: read", "issues: read", "pull requests: read")
+    classic = ("repo", "delete_repo")
 
     description: str = Field(default="", max_length=350, description="What it is for, in one line.")
     private: bool = Field(default=True, description="Only its owner and collaborators see it.")
@@ -229,6 +230,7 @@ class DeleteRepo(_OnRepository):
     """Delete a repository with its issues, pull requests, releases and settings, for good. Nothing undoes it."""
 
     name, risk, reversal = "github.repos.delete", Risk.CRITICAL, Reversal.NONE
+    classic = ("delete_repo",)
 
     def snapshot(self, api: Any) -> Json:
         """{"id": int, "description": str | None, "private": bool, "open_issues": int}: for whoever reads the record"""

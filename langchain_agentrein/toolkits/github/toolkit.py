@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from github import Auth, Consts, Github
 
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.operation import Operation
-from langchain_agentrein.toolkits.base import Toolkit
+from langchain_agentrein.toolkits.base import Ability, Toolkit
 from langchain_agentrein.toolkits.github import (
     branches,
     collaborators,
@@ -27,6 +28,7 @@ from langchain_agentrein.toolkits.github import (
     sub_issues,
     transfers,
 )
+from langchain_agentrein.toolkits.github.abilities import abilities
 from langchain_agentrein.toolkits.github.hub import Hub
 
 TOKEN = "GITHUB_TOKEN"
@@ -97,6 +99,10 @@ class GitHubToolkit(Toolkit):
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:
         hub = client if isinstance(client, Hub) else Hub(client, markers=markers)
         super().__init__(client=hub, **options)
+
+    def abilities(self, place: str | None = None) -> Sequence[Ability]:
+        """See `Toolkit.abilities`; `place` is a repository, as owner/name."""
+        return abilities(self.client, self.operations, place)
 
     @classmethod
     def from_env(cls) -> Self:
