@@ -30,7 +30,7 @@ from tests.integration_tests.toolkits.github.world import Shop
 from tests.support.fault_proxy import Fault, Proxy, proxied
 
 MANY = 10_000
-SOME: list[Callable[[Shop], Operation]] = [created, title, comment, label, milestone]
+SOME: list[Callable[[Shop], Operation]] = [created, title, milestone]
 
 
 @pytest.mark.parametrize("status", [429, 403])
@@ -47,8 +47,7 @@ def test_whoever_is_asked_to_wait_for_ever_gives_up_and_has_done_nothing(
     assert (action.status, proxy.writes, shop.state()) == (Status.FAILED, [], before)
 
 
-@pytest.mark.parametrize("status", [429, 403])
-@pytest.mark.parametrize("make", SOME)
+@pytest.mark.parametrize(("make", "status"), [(created, 429), (title, 403), (comment, 403)])
 def test_an_undo_that_is_asked_to_wait_for_ever_is_stuck_and_done_later(
     shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any, status: int
 ) -> None:
