@@ -25,7 +25,7 @@ demo-mails: $(VENV)/.emulators  ## Watch an agent write to 200 people instead of
 test: $(VENV)/.emulators  ## Run every test; a PostgreSQL comes along
 	PYTEST_TIMEOUT=$${PYTEST_TIMEOUT:-120} $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-soak: $(VENV)/.test  ## Kill agents at every boundary, for five minutes; ARGS="--minutes 60", 0 for everything once
+soak: $(VENV)/.emulators  ## Kill agents at every boundary, for five minutes; ARGS="--minutes 60", 0 for everything once
 	$(BIN)/python -W ignore -m tests.lab $(ARGS)
 
 serve: $(VENV)/.test  ## Serve the demo's agent with LangGraph's own server, on 127.0.0.1:2024

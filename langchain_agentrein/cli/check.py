@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_agentrein.action import Json
+from langchain_agentrein.cli.able import credentials
 from langchain_agentrein.cli.keep import records_of, text_of
 from langchain_agentrein.cli.read import JsonOption, SessionOption, ThreadOption, place, source_of
 from langchain_agentrein.cli.screen import console, say, say_json
@@ -116,8 +117,14 @@ class Finding:
 _STYLES = {"ok": "green", "note": "yellow", "bad": "bold red"}
 
 
-def doctor(ctx: typer.Context) -> None:
-    """Check the environment: versions, the journal, the seal key, optional packages."""
+def doctor(
+    ctx: typer.Context,
+    repo: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="Say what GitHub's credentials can do in this repository."),
+    ] = None,
+) -> None:
+    """Check the environment: versions, the journal, the seal key, optional packages, and what credentials can undo."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -127,6 +134,9 @@ def doctor(ctx: typer.Context) -> None:
         bad = bad or finding.verdict == "bad"
         table.add_row(Text(finding.verdict, _STYLES[finding.verdict]), finding.what, Text(finding.said))
     console().print(table)
+    if not bad:
+        for told in credentials(source_of(ctx), repo):
+            console().print(told)
     if bad:
         raise typer.Exit(EXIT_BAD)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from langchain_core.tools import BaseTool, BaseToolkit
@@ -18,6 +19,20 @@ from langchain_agentrein.tool import ReversibleTool
 ORCHESTRATION = frozenset({"task", "write_todos"})
 """Tools that only steer other agents; what those do is journaled where they do it."""
 HANDOFF = ("transfer_to_", "transfer_back_to_", "handoff_to_", "delegate_to_")
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """Whether credentials can do an operation and undo it.
+
+    Attributes:
+        able: `None`: reading cannot tell. It is never guessed.
+        said: What is needed, or what stands in the way of telling.
+    """
+
+    operation: str
+    able: bool | None
+    said: str = ""
 
 
 class Toolkit(BaseToolkit):
@@ -48,6 +63,19 @@ class Toolkit(BaseToolkit):
             ConfigError: A variable is missing; it says which.
         """
         raise ConfigError(f"{cls.__name__} has no client in the environment: build it with a client")
+
+    def abilities(self, place: str | None = None) -> Sequence[Ability]:
+        """Whether these credentials can do each operation, and undo it: for `agentrein doctor`.
+
+        A connector overrides it where reading tells; it never tries by writing.
+
+        Args:
+            place: Where, in the connector's own words: for GitHub a repository, as owner/name.
+        Raises:
+            NotDone: The credentials open nothing, or nobody answers.
+        """
+        why = "this connector does not ask what its credentials may do"
+        return [Ability(op.name, None, why) for op in self.operations]
 
     def get_tools(self) -> list[BaseTool]:
         """The tools, in the order in which the connector lists its operations.

@@ -26,6 +26,7 @@ from psycopg import Connection, sql
 from sqlalchemy import make_url
 
 from langchain_agentrein import AgentRein, ApprovalRule, ReversibleTool, SessionFailed
+from tests.lab import github_agent
 from tests.lab.operations import ASYNC, SYNC, Client
 from tests.lab.points import POINTS, saving
 from tests.support.models import ScriptedModel
@@ -57,6 +58,7 @@ class Spec:
         answers: The decisions to resume with.
         point: Where harm is done, and
         harm: which: `kill`, `stop`, `cut` (the database's connections), `full` (no file may grow).
+        github: Where the agent finds GitHub, if that is its world.
     """
 
     home: str
@@ -71,9 +73,15 @@ class Spec:
     point: str = ""
     harm: str = ""
     lease: float = 30.0
+    github: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
+
+    @property
+    def repo(self) -> str:
+        """The case's repository on GitHub."""
+        return f"bot/{self.case}"
 
     @property
     def journal(self) -> str:
@@ -94,16 +102,21 @@ def main(spec: Spec) -> dict[str, Any]:
 
 def opened(spec: Spec) -> AgentRein:
     """The journal of a case; the world as its client."""
-    client = Client(spec.world, spec.case)
-    return AgentRein(
-        spec.journal,
-        rules=[
+    clients: dict[str, Any] = {"lab": Client(spec.world, spec.case)}
+    rules = [ApprovalRule("lab.*", "allow")]
+    if spec.github:
+        clients["github"] = github_agent.hub(spec.github, spec.repo)
+        rules.append(ApprovalRule("github.*", "allow"))
+    else:
+        rules[:0] = [
             ApprovalRule("lab.*book", "ask", when=lambda action: action.args["thing"] == GATED),
             ApprovalRule("lab.*book", "deny", when=lambda action: action.args["thing"] == DENIED),
             ApprovalRule("lab.*", "hold", when=lambda action: action.args["thing"] in HELD),
-            ApprovalRule("lab.*", "allow"),
-        ],
-        clients={"lab": client},
+        ]
+    return AgentRein(
+        spec.journal,
+        rules=rules,
+        clients=clients,
         lease=spec.lease,
         backoff=0.01,
         drain_timeout=max(5.0, 2 * spec.lease),
@@ -170,28 +183,43 @@ def _back(report: Any) -> dict[str, Any]:
 
 
 def _agent(spec: Spec, rein: AgentRein, saver: Any) -> Any:
-    operations = ASYNC if spec.drive == "async" else SYNC
-    client = Client(spec.world, spec.case)
-    tools = [ReversibleTool.of_operation(op, client) for op in dict.fromkeys(operations.values())]
-    turns = SCENARIOS[spec.scenario]
+    tools, turns = _hands(spec), _turns(spec)
 
     def turn(messages: Sequence[BaseMessage]) -> AIMessage:
         done = sum(bool(isinstance(message, AIMessage) and message.tool_calls) for message in messages)
         if done >= len(turns):
             return AIMessage("all done")
         calls = [
-            {
-                "name": operations[name].tool_name(),
-                "args": {"thing": thing},
-                "id": f"call_{uuid.uuid4().hex[:12]}",
-            }
-            for name, thing in turns[done]
+            {"name": name, "args": args, "id": f"call_{uuid.uuid4().hex[:12]}"} for name, args in turns[done]
         ]
         return AIMessage("next", tool_calls=calls)
 
     return create_agent(
         ScriptedModel(turns=[turn] * 20), tools, middleware=[rein.middleware()], checkpointer=saver
     )
+
+
+def _hands(spec: Spec) -> list[Any]:
+    if spec.github:
+        return list(github_agent.tools(spec.github, spec.repo))
+    operations, client = _operations(spec), Client(spec.world, spec.case)
+    return [ReversibleTool.of_operation(op, client) for op in dict.fromkeys(operations.values())]
+
+
+def _turns(spec: Spec) -> list[list[tuple[str, dict[str, Any]]]]:
+    """Name and arguments of each call."""
+    if spec.github:
+        said = github_agent.SCENARIOS[spec.scenario]
+        return [[github_agent.called(name, spec.repo) for name in calls] for calls in said]
+    operations = _operations(spec)
+    return [
+        [(operations[name].tool_name(), {"thing": thing}) for name, thing in calls]
+        for calls in SCENARIOS[spec.scenario]
+    ]
+
+
+def _operations(spec: Spec) -> Any:
+    return ASYNC if spec.drive == "async" else SYNC
 
 
 def _dsn(spec: Spec) -> str:

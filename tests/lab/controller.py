@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,107 +13,16 @@ from typing import Any
 from langchain_agentrein import AgentRein, Status
 from langchain_agentrein.action import TO_UNDO, SessionStatus
 from langchain_agentrein.errors import AgentReinError
-from tests.lab.child import DENIED, HELD, SCENARIOS, Spec, opened
+from tests.lab.child import DENIED, SCENARIOS, Spec, opened
 from tests.lab.enumerate import in_gap
 from tests.lab.judge import BEFORE, Case, Verdict, judge
+from tests.lab.stories import STORIES, Setting, Story, Trial
 from tests.lab.world import FAULTS, World
 from tests.lab.zygote import Zygote
 
 ROUNDS = 14
 """Lives after which a story that neither ends nor fails is an anomaly."""
 SHORT_LEASE = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How an agent is run.
-
-    Attributes:
-        database: `sqlite` or `postgres`.
-    """
-
-    database: str = "sqlite"
-    drive: str = "sync"
-    durability: str = "sync"
-
-    def __str__(self) -> str:
-        return f"{self.database}/{self.drive}/{self.durability}"
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What is done, one after the other.
-
-    Attributes:
-        acts: `(act, point)`; a point kills that act there, always: what comes next begins with that death.
-        durability: Overrides the setting's.
-    """
-
-    scenario: str
-    acts: tuple[tuple[str, str], ...] = (("run", ""),)
-    durability: str = ""
-
-
-PUT, POST = "request:PUT things:after#1", "request:POST notes:after#1"
-STORIES = {
-    "forward": Story("forward"),
-    "back": Story("back"),
-    "together": Story("together"),
-    "refused": Story("refused"),
-    "asked": Story("asked"),
-    "undone": Story("forward", (("run", ""), ("rollback", ""))),
-    "forgotten": Story("forward", (("run", ""), ("forget", ""))),
-    "recovered": Story("forward", (("run", ""), ("rollback", PUT), ("recover", ""))),
-    "resumed": Story("back", (("run", PUT), ("resume", ""))),
-    "settled": Story("forward", (("run", POST), ("resume", "")), "sync"),
-    "stranded": Story("forward", (("run", POST), ("recover", ""), ("rollback", ""))),
-    "unbegun": Story("forward", (("run", "request:PUT things:before#1"), ("recover", ""), ("rollback", ""))),
-    "withdrawn": Story("forward", (("run", "commit:journal/journal.py:begin:after#2"), ("rollback", ""))),
-    "attended": Story("back", (("run", "request:POST notes:after#2"), ("resume", "")), "sync"),
-    "unmarked": Story(
-        "back", (("run", "commit:journal/sessions.py:set_session:after#1"), ("resume", "")), "sync"
-    ),
-    "held": Story("held"),
-    "dropped": Story("dropped"),
-    "overdue": Story(
-        "held",
-        (
-            ("run", "commit:journal/sessions.py:set_session:after#1"),
-            ("recover", ""),
-            ("rollback", ""),
-        ),
-    ),
-    "promised": Story(
-        "held", (("run", "commit:journal/sessions.py:set_session:after#1"), ("resume", "")), "sync"
-    ),
-    "orphaned": Story("forward", (("run", PUT), ("resume", "")), "exit"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One story, harmed once.
-
-    Attributes:
-        life: In which of its processes, counted from 0.
-        ending: `resume`: the thread is resumed, or the same act done again; `recover`: it is recovered, and rolled back.
-    """
-
-    story: str
-    setting: Setting
-    life: int = -1
-    point: str = ""
-    harm: str = "kill"
-    ending: str = "resume"
-
-    def __str__(self) -> str:
-        return f"{self.story}|{self.setting}|{self.life}|{self.point}|{self.harm}|{self.ending}"
-
-    @classmethod
-    def read(cls, text: str) -> Trial:
-        """The trial that a line of the soak names."""
-        story, setting, life, point, harm, ending = text.split("|")
-        return cls(story, Setting(*setting.split("/")), int(life), point, harm, ending)
 
 
 @dataclass(slots=True)
@@ -139,6 +48,7 @@ class Lab:
     Attributes:
         other: A second warm process, for whoever acts while a child of the first one sleeps.
         postgres: The URL of an empty database; empty: only SQLite is tried.
+        kinds: Who plays the settings of a database, where that is not the world of this module.
     """
 
     home: Path
@@ -148,15 +58,17 @@ class Lab:
     other: Zygote
     postgres: str = ""
     name: str = "lab"
+    kinds: Mapping[str, Callable[[Lab, Trial, str], Playing]] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def try_(self, trial: Trial) -> Outcome:
         """Play it, have it go on, and judge."""
-        playing = _Playing(self, trial, f"{self.name}-{next(self._numbers)}")
+        kind = self.kinds.get(trial.setting.database, Playing)
+        playing = kind(self, trial, f"{self.name}-{next(self._numbers)}")
         try:
             return playing.play()
         finally:
-            self.world.forget(playing.case)
+            playing.forget()
             shutil.rmtree(playing.home, ignore_errors=True)
 
     def renew(self) -> None:
@@ -177,17 +89,19 @@ class Lab:
         return [(life, point) for life, points in enumerate(outcome.reached) for point in points]
 
 
-class _Playing:
+class Playing:
+    """One trial, as it is played in this module's world."""
+
+    faults: Sequence[str] = FAULTS
+
     def __init__(self, lab: Lab, trial: Trial, case: str) -> None:
         self.lab, self.trial, self.case = lab, trial, case
-        self.story = STORIES[trial.story]
+        self.story = self.stories()[trial.story]
         self.home = lab.home / case
         self.home.mkdir()
         self.lives, self.fired, self.anew = 0, False, False
         self.reached: list[list[str]] = []
         self.notes: list[str] = []
-        for thing, value in BEFORE.items():
-            lab.world.put(case, thing, value)
         setting = trial.setting
         self.spec = Spec(
             str(self.home),
@@ -199,6 +113,51 @@ class _Playing:
             scenario=self.story.scenario,
             lease=SHORT_LEASE if trial.harm == "stop" else 30.0,
         )
+        self.prepare()
+
+    # -- what its world is ---------------------------------------------------------------------------
+
+    def stories(self) -> Mapping[str, Story]:
+        """What can be played in it."""
+        return STORIES
+
+    def prepare(self) -> None:
+        """Have there what is there before."""
+        for thing, value in BEFORE.items():
+            self.lab.world.put(self.case, thing, value)
+
+    def forget(self) -> None:
+        """The trial is over."""
+        self.lab.world.forget(self.case)
+
+    def fail(self, nth: int, fault: str) -> None:
+        """Let the `nth` change that is asked for from now on go wrong."""
+        self.lab.world.fail(self.case, nth, fault)
+
+    def happened(self, kind: str, key: str) -> bool:
+        """Whether `do` or `undo` of an action happened, as somebody sees who looks at the world."""
+        return any((event.kind, event.key) == (kind, key) for event in self.lab.world.events(self.case))
+
+    def opened(self) -> AgentRein:
+        """The case's journal."""
+        return opened(self.spec)
+
+    def verdict(self, ended: str, rein: AgentRein) -> Verdict:
+        """What the promises say of how it ended."""
+        turns = SCENARIOS[self.story.scenario]
+        wanted = tuple(call for turn in turns for call in turn if call[0] != "charge" and call[1] != DENIED)
+        stopped = self.trial.harm == "stop"
+        case = Case(
+            self.case,
+            ended,
+            wanted,
+            gap=stopped and in_gap(self.trial.point),
+            late=stopped and self.story.scenario == "together",
+            lossy=self.spec.durability == "exit",
+        )
+        return judge(case, self.lab.world, rein)
+
+    # -- the trial -----------------------------------------------------------------------------------
 
     def play(self) -> Outcome:
         told: dict[str, Any] = {}
@@ -206,44 +165,28 @@ class _Playing:
         left = list(self.story.acts)
         while left:
             act, deadly = left.pop(0)
-            told = self._act(act, deadly)
+            told = self.act(act, deadly)
             if self.fired:
                 break
             ended = str(told["state"]) if act != "forget" else ended
         ended = self._ends(ended, told, act)
         if self.trial.ending == "resume":
             for act, _ in left:
-                ended = self._ends(ended, self._act(act), act)
+                ended = self._ends(ended, self.act(act), act)
         harmed = self.fired
         self._live("recover")
         if self.fired and not harmed:  # that was where harm was done
             self._live("recover")
             rolled = self.trial.harm == "stop" and self.trial.ending == "recover" and act != "forget"
             ended = "back" if rolled else ended  # what is forgotten is not undone any more
-        with opened(self.spec) as rein:
-            turns = SCENARIOS[self.story.scenario]
-            wanted = tuple(
-                call for turn in turns for call in turn if call[0] != "charge" and call[1] != DENIED
-            )
-            verdict = judge(
-                Case(
-                    self.case,
-                    ended,
-                    wanted,
-                    HELD,
-                    gap=self.trial.harm == "stop" and in_gap(self.trial.point),
-                    late=self.trial.harm == "stop" and self.story.scenario == "together",
-                    lossy=self.anew,
-                ),
-                self.lab.world,
-                rein,
-            )
+        with self.opened() as rein:
+            verdict = self.verdict(ended, rein)
         verdict = replace(verdict, anomalies=(*self.notes, *verdict.anomalies))
         return Outcome(self.trial, verdict, self.reached, self.fired, self.lives)
 
     # -- one life after the other ------------------------------------------------------------------
 
-    def _act(self, act: str, deadly: str = "") -> dict[str, Any]:
+    def act(self, act: str, deadly: str = "") -> dict[str, Any]:
         """Do one act to its end, a person answering what is asked."""
         unharmed = not self.fired
         told = self._live(act, deadly=deadly)
@@ -257,9 +200,9 @@ class _Playing:
     def _live(self, act: str, answers: Sequence[Any] = (), *, deadly: str = "") -> dict[str, Any]:
         trial, spec = self.trial, replace(self.spec, act=act, answers=list(answers))
         harmed = not self.fired and trial.life == self.lives and trial.point != ""
-        if harmed and trial.harm in FAULTS:
+        if harmed and trial.harm in self.faults:
             self.fired = True
-            self.lab.world.fail(self.case, int(trial.point), trial.harm)
+            self.fail(int(trial.point), trial.harm)
         elif harmed:
             spec = replace(spec, point=trial.point, harm=trial.harm)
         elif deadly:
@@ -273,7 +216,7 @@ class _Playing:
             life.until()
         told = life.told
         self.anew = self.anew or bool(told.get("anew"))
-        if harmed and trial.harm not in FAULTS:
+        if harmed and trial.harm not in self.faults:
             self.fired = self.fired or trial.point in told["reached"] or life.code == -9
         self.reached.append(told["reached"])
         return told
@@ -300,10 +243,10 @@ class _Playing:
         again = "resume" if act in ("run", "resume") else act
         if self.fired:
             for _ in range(ROUNDS):
-                told = self._act(again)
+                told = self.act(again)
                 if told["state"] in ("done", "failed"):
                     break
-                with opened(self.spec) as rein:
+                with self.opened() as rein:
                     self._settled(rein)  # what nobody can ask about inside the graph
             else:
                 self.notes.append(f"it cannot be brought to an end: {told}")
@@ -316,7 +259,7 @@ class _Playing:
     def _recovered(self) -> None:
         """Recover, settle what a person must, and roll back whatever is there."""
         self._live("recover")
-        with opened(self.spec) as rein:
+        with self.opened() as rein:
             for _ in range(3):
                 self._settled(rein)
                 if not self._left(rein):
@@ -336,8 +279,8 @@ class _Playing:
         for action in rein.journal.actions(ids) if ids else []:
             try:
                 if action.status is Status.IN_DOUBT:
-                    (rein.approve if self._happened("do", action.id) else rein.reject)(action.id, by="ana")
-                elif action.status is Status.STUCK and not self._happened("undo", action.id):
+                    (rein.approve if self.happened("do", action.id) else rein.reject)(action.id, by="ana")
+                elif action.status is Status.STUCK and not self.happened("undo", action.id):
                     rein.approve(action.id, by="ana")
             except AgentReinError as error:
                 self.notes.append(f"a person could not settle {action.id}: {error}")
@@ -350,14 +293,11 @@ class _Playing:
 
     def _yes(self, asked: dict[str, Any]) -> bool:
         if asked["name"] == "agentrein_settle":
-            return self._happened("do", asked["action_id"])
+            return self.happened("do", asked["action_id"])
         if asked["name"] == "agentrein_undo":
-            with opened(self.spec) as rein:
+            with self.opened() as rein:
                 status = rein.journal.get(asked["action_id"]).status
             if status is Status.IN_DOUBT:
-                return self._happened("do", asked["action_id"])
-            return not self._happened("undo", asked["action_id"])
+                return self.happened("do", asked["action_id"])
+            return not self.happened("undo", asked["action_id"])
         return True
-
-    def _happened(self, kind: str, key: str) -> bool:
-        return any((event.kind, event.key) == (kind, key) for event in self.lab.world.events(self.case))

@@ -7,6 +7,7 @@ journal, every request of an operation and every write of a checkpointer passes 
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import threading
 from collections import Counter
@@ -14,6 +15,8 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from github.Requester import Requester
 
 from langchain_agentrein import flow
 from langchain_agentrein.journal import store
@@ -71,6 +74,7 @@ def install() -> None:
             if getattr(module, name, None) is real:
                 setattr(module, name, hooked)
     store.Store.write = _written(store.Store.write)  # type: ignore[method-assign]
+    Requester.requestJsonAndCheck = _asked(Requester.requestJsonAndCheck)  # type: ignore[method-assign]
 
 
 def watched(running: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
@@ -121,6 +125,20 @@ def _written(write: Any) -> Any:
             yield connection
             POINTS.reach("commit", place, "within")
         POINTS.reach("commit", place, "after")
+
+    return hooked
+
+
+def _asked(ask: Any) -> Any:
+    """A request of PyGithub's, named by what it is about and not by which one."""
+
+    @functools.wraps(ask)
+    def hooked(self: Any, verb: str, url: str, *args: Any, **options: Any) -> Any:
+        place = f"{verb} {re.sub(r'/[0-9]+', '/N', '/'.join(url.split('/')[4:]))}"
+        POINTS.reach("request", place, "before")
+        answer = ask(self, verb, url, *args, **options)
+        POINTS.reach("request", place, "after")
+        return answer
 
     return hooked
 

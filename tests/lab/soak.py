@@ -14,13 +14,16 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import make_url
 
-from tests.lab.controller import STORIES, Lab, Outcome, Setting, Trial
+from tests.lab import github
+from tests.lab.controller import Lab, Outcome
+from tests.lab.stories import STORIES, Setting, Story, Trial
 from tests.lab.world import FAULTS, World, served
 from tests.lab.zygote import Zygote
 from tests.support import postgres
@@ -31,6 +34,7 @@ SETTINGS = [
     for drive in ("sync", "threaded", "async")
     for durability in ("sync", "async", "exit")
 ]
+SETTINGS += [Setting("github", "sync", "sync"), Setting("github", "threaded", "async")]
 BLOCK = 6
 """Trials of one story in one setting, before another one is drawn: to count its boundaries takes a trial, too."""
 ENDINGS = ("resume", "recover")
@@ -49,6 +53,8 @@ COLUMNS = (
 
 def harms(database: str) -> tuple[str, ...]:
     """What can be done to a process at a boundary; half of it is `kill`."""
+    if database == "github":
+        return ("kill",) * 6 + ("full", "full")
     own = ("cut", "cut") if database == "postgres" else ("full", "full")
     return ("kill",) * 6 + ("stop", "stop", *own)
 
@@ -108,16 +114,26 @@ class Tally:
 
 
 @contextlib.contextmanager
-def lab(home: Path, world: World, url: str, server: str = "", name: str = "lab") -> Iterator[Lab]:
-    """A lab of its own, with two warm processes, and a database of its own on `server`."""
+def lab(
+    home: Path, world: World, url: str, server: str = "", name: str = "lab", hub: str = ""
+) -> Iterator[Lab]:
+    """A lab of its own, with two warm processes, a database of its own on `server`, and a way of its own to `hub`."""
     with contextlib.ExitStack() as stack:
         database = ""
         if server:
             made = stack.enter_context(postgres.database(make_url(server), f"lab_{name}"))
             database = made.render_as_string(hide_password=False)
-        built = Lab(home, world, url, Zygote(), Zygote(), database, name)
+        kinds = {}
+        if hub:
+            kinds["github"] = partial(github.GitHubPlaying, stack.enter_context(github.outside(hub)))
+        built = Lab(home, world, url, Zygote(), Zygote(), database, name, kinds)
         stack.callback(lambda: (built.zygote.close(), built.other.close()))
         yield built
+
+
+def stories(setting: Setting) -> Mapping[str, Story]:
+    """What is played in a setting."""
+    return github.STORIES if setting.database == "github" else STORIES
 
 
 class Plan:
@@ -126,9 +142,11 @@ class Plan:
     def __init__(self, seed: int, settings: Sequence[Setting]) -> None:
         self.random = random.Random(seed)
         self.lock = threading.Lock()
-        pairs = [(story, one) for one in settings for story in STORIES]
         self._pairs = [
-            (story, one) for story, one in pairs if STORIES[story].durability in ("", one.durability)
+            (story, one)
+            for one in settings
+            for story, told in stories(one).items()
+            if told.durability in ("", one.durability)
         ]
         self._last, self._stay = self._pairs[0], 0
         self._left: dict[tuple[str, Setting], list[tuple[int, str]]] = {}
@@ -154,9 +172,11 @@ class Plan:
                 self._pairs.remove(pair)
             story, setting = pair
             ending = self.random.choice(ENDINGS)
-            if self.random.random() < 0.1:
+            hub = setting.database == "github"
+            if self.random.random() < (0.4 if hub else 0.1):
                 nth = str(self.random.randint(1, 6))
-                return Trial(story, setting, life, nth, self.random.choice(FAULTS), ending)
+                fault = self.random.choice(tuple(github.FAULTS) if hub else FAULTS)
+                return Trial(story, setting, life, nth, fault, ending)
             harm = self.random.choice(harms(setting.database))
             if harm == "stop" and ":within#" in point:
                 harm = "kill"  # it sleeps with the database's lock, and others wait until it wakes or dies
@@ -167,10 +187,10 @@ def soak(minutes: float, seed: int, workers: int, settings: Sequence[Setting] = 
     """Try until the time is over, or with 0 minutes every boundary once."""
     tally, plan = Tally(), Plan(seed, settings)
     until = time.monotonic() + minutes * 60 if minutes else float("inf")
-    with _surroundings() as (home, world, url, server):
+    with _surroundings() as (home, world, url, server, hub):
 
         def work(n: int) -> None:
-            with lab(home, world, url, server, f"w{n}") as mine:
+            with lab(home, world, url, server, f"w{n}", hub) as mine:
                 while time.monotonic() < until:
                     trial = None
                     try:
@@ -196,13 +216,17 @@ def soak(minutes: float, seed: int, workers: int, settings: Sequence[Setting] = 
 
 
 @contextlib.contextmanager
-def _surroundings() -> Iterator[tuple[Path, World, str, str]]:
+def _surroundings() -> Iterator[tuple[Path, World, str, str, str]]:
     # In memory, where there is such a place: processes are killed here, not machines.
     memory = Path("/dev/shm")
     home = Path(tempfile.mkdtemp(prefix="agentrein-lab-", dir=memory if memory.is_dir() else None))
     try:
-        with served(home / "world.log") as (world, url), postgres.server() as server:
-            yield home, world, url, server.render_as_string(hide_password=False)
+        with (
+            served(home / "world.log") as (world, url),
+            postgres.server() as server,
+            github.emulated(home / "github") as hub,
+        ):
+            yield home, world, url, server.render_as_string(hide_password=False), hub
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -226,7 +250,10 @@ def main() -> int:
     given = parser.parse_args()
     if given.trial:
         trial = Trial.read(given.trial)
-        with _surroundings() as (home, world, url, server), lab(home, world, url, server) as mine:
+        with (
+            _surroundings() as (home, world, url, server, hub),
+            lab(home, world, url, server, hub=hub) as mine,
+        ):
             outcome = mine.try_(trial)
         print(outcome.verdict, "harm was done" if outcome.fired else "the boundary was not reached")
         return bool(outcome.verdict.anomalies)

@@ -66,6 +66,7 @@ def _warm_up(child: Any, spec: Spec) -> None:
                 "point": "",
                 "harm": "",
                 "answers": [],
+                "github": "",
             }
             child.main(replace(spec, home=home, case=case, drive=drive, **own))
     gc.collect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from langchain_agentrein.demo.emulator import NoEmulator, emulate, node
+from langchain_agentrein.demo.emulator import HOME, NoEmulator, emulate, node
 
 
 def npm() -> str:
@@ -12,4 +12,4 @@ def npm() -> str:
     return str(Path(node()).parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 
 
-__all__ = ["NoEmulator", "emulate", "node", "npm"]
+__all__ = ["HOME", "NoEmulator", "emulate", "node", "npm"]

@@ -1,4 +1,4 @@
-"""A real proxy between an SDK and a server, which breaks what it is told to break."""
+"""A real proxy between an SDK and a server: it breaks what it is told to break, and reads along."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Kind = Literal["swallow", "cut", "answer", "answer after"]
+Kind = Literal["swallow", "cut", "answer", "answer after", "truncate"]
+Check = Callable[[str, str, bytes], list[str]]
+"""What is wrong with a request: verb, path with its query, body."""
+Serve = Callable[[str, str, bytes, str], tuple[int, Any, dict[str, str]] | None]
+"""What answers a request in the server's place: verb, path, body, token; status, JSON, headers. `None`: the server does."""
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding"}
@@ -32,6 +36,7 @@ class Fault:
     Attributes:
         kind: `swallow`: it is done, and the connection cut before the reply. `cut`: the connection is cut before
             the server sees it. `answer`: `status` instead of the server. `answer after`: it is done, and then `status`.
+            `truncate`: it is done, and the connection cut in the middle of the reply.
         skip: So many requests that write pass first.
         times: So many are broken.
         reply: What an answer says, as JSON; otherwise `message`.
@@ -56,15 +61,19 @@ class Proxy:
 
     Attributes:
         url: Where it listens.
+        server: Whom it stands before.
         writes: The requests that write and reached the server, as `POST /path`.
         offered: Those that clients sent.
         answers: By `path` or `VERB path`, what answers in place of a server that does not serve it; given the
             body's fields.
+        wrong: What `check` found in requests that reached the server.
     """
 
     url: str
+    server: str
     writes: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
     fault: Fault | None = None
     answers: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
@@ -87,10 +96,10 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, check: Check | None, serve: Serve | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.target = target
-        self.proxy = Proxy(f"http://localhost:{self.server_address[1]}")
+        self.target, self.check, self.serve = target, check, serve
+        self.proxy = Proxy(f"http://localhost:{self.server_address[1]}", target)
         self.turns = threading.Lock()
 
 
@@ -120,13 +129,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(status, headers, reply)
             elif fault.kind == "swallow":
                 self._hang_up()
+            elif fault.kind == "truncate":
+                self._send(status, headers, reply, cut=True)
             else:
                 self._answer(fault)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815
 
     def _forward(self, body: bytes, writes: bool) -> tuple[int, list[tuple[str, str]], bytes]:
-        proxy = self.server.proxy
+        server, proxy = self.server, self.server.proxy
+        if server.check is not None:
+            proxy.wrong += server.check(self.command, self.path, body)
         path = self.path.partition("?")[0]
         if (stand_in := proxy.answers.get(f"{self.command} {path}", proxy.answers.get(path))) is not None:
             if writes:
@@ -135,6 +148,19 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(reply, bytes):
                 return 200, [("Content-Type", "application/octet-stream")], reply
             return 200, [("Content-Type", "application/json")], json.dumps(reply).encode()
+        if server.serve is not None:
+            token = (self.headers.get("authorization") or "").rpartition(" ")[2]
+            with server.turns:
+                answer = server.serve(self.command, self.path, body, token)
+            if answer is not None:
+                if writes:
+                    proxy.writes.append(f"{self.command} {self.path}")
+                said = json.dumps(answer[1]).encode() if answer[1] is not None else b""
+                return answer[0], [("Content-Type", "application/json"), *answer[2].items()], said
+        return self._upstream(body, writes)
+
+    def _upstream(self, body: bytes, writes: bool) -> tuple[int, list[tuple[str, str]], bytes]:
+        proxy = self.server.proxy
         target = urlsplit(self.server.target)
         upstream = http.client.HTTPConnection(target.netloc, timeout=30)
         try:
@@ -150,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply = json.dumps(fault.reply or {"message": fault.message}).encode()
         self._send(fault.status, [("Content-Type", "application/json"), *fault.headers.items()], reply)
 
-    def _send(self, status: int, headers: list[tuple[str, str]], reply: bytes) -> None:
+    def _send(self, status: int, headers: list[tuple[str, str]], reply: bytes, *, cut: bool = False) -> None:
         """The server names its own address in what it answers: clients go on through the proxy."""
         theirs, ours = self.server.target, self.server.proxy.url
         reply = reply.replace(theirs.encode(), ours.encode())
@@ -161,7 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
         if status != 204:
             self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
-        self.wfile.write(reply if status != 204 else b"")
+        self.wfile.write(b"" if status == 204 else reply[: len(reply) // 2] if cut else reply)
+        if cut:
+            self._hang_up()
 
     def _hang_up(self) -> None:
         self.close_connection = True
@@ -172,9 +200,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def proxied(server: str) -> Iterator[Proxy]:
-    """Run a proxy in front of `server`, a URL on loopback."""
-    with _Server(server) as running:
+def proxied(server: str, *, check: Check | None = None, serve: Serve | None = None) -> Iterator[Proxy]:
+    """Run a proxy in front of `server`, a URL on loopback.
+
+    Args:
+        check: Reads every request that reaches the server.
+        serve: Answers what the server does not serve.
+    """
+    with _Server(server, check, serve) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

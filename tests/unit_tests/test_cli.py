@@ -525,6 +525,7 @@ def test_recover_settles_what_a_dead_process_left(world: World) -> None:
 
 def test_the_doctor_looks_at_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AGENTREIN_SEAL_KEY", raising=False)
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     monkeypatch.setenv("COLUMNS", "300")
     result = world("doctor")
     assert result.exit_code == 0, result.output
@@ -543,6 +544,7 @@ def test_the_doctor_finds_what_is_broken(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_doctor_makes_no_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     assert invoke("doctor").exit_code == 0
     assert list(tmp_path.iterdir()) == []
 

@@ -13,6 +13,19 @@ def undefined(hub: Hub, repo: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if hub.find(f"/repos/{repo}/labels/{quote(name, safe='')}") is None]
 
 
+def defined(hub: Hub, repo: str, made: Iterable[str]) -> dict[str, bool]:
+    """Which of the labels that came along are there, as fields to observe: {"label NAME": bool}.
+
+    Without them an undo that ended between the issue and its labels would look as if it were whole.
+    """
+    return {f"label {name}": name not in undefined(hub, repo, [name]) for name in made}
+
+
+def definitions(made: Iterable[str], there: bool) -> dict[str, bool]:
+    """The same fields, where it is known what they are."""
+    return {f"label {name}": there for name in made}
+
+
 def carriers(hub: Hub, repo: str, name: str) -> list[int]:
     """The numbers of the issues and pull requests that carry a label.
 

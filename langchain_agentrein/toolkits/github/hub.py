@@ -57,19 +57,45 @@ class Hub:
 
     def account(self) -> str:
         """`host/login`, asked once for each client."""
-        return f"{self._client.requester.hostname_and_port}/{self.login()}"
+        return f"{self._client.requester.hostname_and_port}/{self.login}"
 
+    @property
     def login(self) -> str:
-        """Whose credentials these are."""
+        """Whose credentials these are, asked once for each client."""
         if self._login is None:
-            self._login = self._whose()
+            self._login = self.whose()
         return self._login
 
-    def _whose(self) -> str:
+    def whose(self) -> str:
+        """The same, asked anew.
+
+        Raises:
+            NotDone: The credentials open nothing.
+        """
         try:
             return str(self.get("/user")["login"])
         except NotDone:  # an app's installation has no user; it has a viewer
-            return str(self.query("query { viewer { login } }", {})["viewer"]["login"])
+            with reading():
+                return str(self.query("query { viewer { login } }", {})["viewer"]["login"])
+
+    def granted(self) -> frozenset[str] | None:
+        """The scopes of a classic token, or of an OAuth app's; `None`: other credentials, which do not say.
+
+        Source: docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps.
+
+        Raises:
+            NotDone: The credentials open nothing, or nobody answers.
+        """
+        self.whose()
+        try:
+            with reading():
+                headers, _ = self._client.requester.requestJsonAndCheck("GET", "/user")
+        except NotDone:  # an app's installation
+            return None
+        said = headers.get("x-oauth-scopes")
+        return (
+            None if said is None else frozenset(scope.strip() for scope in said.split(",") if scope.strip())
+        )
 
     def get(self, path: str, **parameters: Any) -> Any:
         """What is at a path.

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.errors import NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Unknown
-from langchain_agentrein.toolkits.github.definitions import forget, undefined
+from langchain_agentrein.toolkits.github.definitions import defined, definitions, forget, undefined
 from langchain_agentrein.toolkits.github.hub import Hub, hub_of
 from langchain_agentrein.toolkits.github.issues import Number
 from langchain_agentrein.toolkits.github.operation import GitHubOperation
@@ -27,7 +27,7 @@ class _Labelling(GitHubOperation):
     """Puts labels on an issue, or takes them off.
 
     before: {"had": {label: bool}, "made": [label]}: of the labels that change, whether the issue had each; and those
-    that did not exist. after: {label: bool}
+    that did not exist. after: {label: bool, "label NAME": bool}, the latter of those that were made
     """
 
     risk, reversal = Risk.LOW, Reversal.COMPENSATING
@@ -72,14 +72,17 @@ class _Labelling(GitHubOperation):
         return {label["name"].casefold(): label["name"] for label in issue["labels"]}
 
     def observe(self, api: Any, action: Action) -> Json:
-        there = self._labels(hub_of(api))
-        return {name: name.casefold() in there for name in action.before["had"]}
+        hub = hub_of(api)
+        there = self._labels(hub)
+        has = {name: name.casefold() in there for name in action.before["had"]}
+        return {**has, **defined(hub, self.repo, action.before["made"])}
 
     def as_before(self, action: Action) -> Json:
-        return action.before["had"]
+        return {**action.before["had"], **definitions(action.before["made"], False)}
 
     def expect(self, action: Action) -> Json:
-        return {name: not had for name, had in action.before["had"].items()}
+        has = {name: not had for name, had in action.before["had"].items()}
+        return {**has, **definitions(action.before["made"], True)}
 
     def probe(self, api: Any, action: Action) -> Probed:
         hub = hub_of(api)
@@ -89,7 +92,7 @@ class _Labelling(GitHubOperation):
             return Happened(self._told(self._labels(hub).values()), after=now)
         return (
             NotHappened()
-            if now == action.before["had"]
+            if now == self.as_before(action)
             else Unknown("some of the labels changed, and some did not")
         )
 
@@ -102,7 +105,7 @@ class _Labelling(GitHubOperation):
                 hub.send("DELETE", self.at("issues", self.number, "labels", quote(name, safe="")))
         if again := [name for name in back if had[name]]:
             hub.send("POST", self.at("issues", self.number, "labels"), {"labels": again})
-        kept = forget(hub, self.repo, [name for name in action.before["made"] if name in back])
+        kept = forget(hub, self.repo, action.before["made"])
         return [f"the history of #{self.number} shows both changes", *kept]
 
 

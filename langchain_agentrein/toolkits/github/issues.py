@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from langchain_agentrein.action import Action, Json, Reversal, Risk
 from langchain_agentrein.errors import NotDone
 from langchain_agentrein.operation import Happened, NotHappened, Probed, Unknown
-from langchain_agentrein.toolkits.github.definitions import forget, undefined
+from langchain_agentrein.toolkits.github.definitions import defined, definitions, forget, undefined
 from langchain_agentrein.toolkits.github.hub import Hub, hub_of, marker, unmarked
 from langchain_agentrein.toolkits.github.operation import GitHubOperation, Patch
 
@@ -76,15 +76,21 @@ class CreateIssue(GitHubOperation):
         return receipt(hub.send("POST", self.at("issues"), given))
 
     def observe(self, api: Any, action: Action) -> Json:
-        issue = hub_of(api).find(self.at("issues", action.receipt["number"]))
-        return self.as_before(action) if issue is None else fields(issue)
+        """The issue, and {"label NAME": bool} of the labels that came along"""
+        hub = hub_of(api)
+        issue = hub.find(self.at("issues", action.receipt["number"]))
+        if issue is None:
+            return self.as_before(action)
+        return {**fields(issue), **defined(hub, self.repo, action.before["made"])}
 
     def as_before(self, action: Action) -> Json:
         """Closed as not planned; one that somebody deleted counts as that."""
-        return {**(action.after or {}), "state": "closed", "state_reason": "not_planned"}
+        closed = {"state": "closed", "state_reason": "not_planned"}
+        return {**(action.after or {}), **closed, **definitions(action.before["made"], False)}
 
     def expect(self, action: Action) -> Json:
         return {
+            **definitions(action.before["made"], True),
             "title": self.title,
             "body": self.body,
             "state": "open",
@@ -102,7 +108,8 @@ class CreateIssue(GitHubOperation):
         for issue in hub.since(action, self.at("issues"), state="all", sort="created", direction="desc"):
             if marker(action) in (issue["body"] or ""):
                 untouched = issue["created_at"] == issue["updated_at"]
-                return Happened(receipt(issue), after=fields(issue) if untouched else self.expect(action))
+                told = {**fields(issue), **definitions(action.before["made"], True)}
+                return Happened(receipt(issue), after=told if untouched else self.expect(action))
         return NotHappened()
 
     def attached(self, api: Any, action: Action) -> Sequence[str]:
@@ -194,10 +201,14 @@ class UpdateIssue(Patch):
             **{name: there[name] for name in self.given()},
         }
 
+    def beside(self, hub: Hub, action: Action) -> dict[str, Json]:
+        return {**defined(hub, self.repo, action.before.get("made") or ())}
+
+    def beside_before(self, action: Action) -> dict[str, Json]:
+        return {**definitions(action.before.get("made") or (), False)}
+
     def stays(self, hub: Hub, action: Action, back: Mapping[str, Json]) -> Sequence[str]:
-        kept: Iterable[str] = (
-            forget(hub, self.repo, action.before.get("made") or ()) if "labels" in back else ()
-        )
+        kept = forget(hub, self.repo, action.before.get("made") or ())
         return [f"the history of #{self.number} shows both changes; {NOTIFIED}", *kept]
 
 

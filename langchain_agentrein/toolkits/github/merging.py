@@ -113,7 +113,7 @@ class MergePull(OnBranch):
         if not pull["merged"]:
             return NotHappened()
         by = (pull["merged_by"] or {}).get("login")
-        if by == hub.login():
+        if by == hub.login:
             return Happened(self._told(action, pull["merge_commit_sha"]), after={"merged": True})
         return Unknown(f"it is merged, by {by}")
 

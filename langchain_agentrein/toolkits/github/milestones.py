@@ -173,7 +173,8 @@ class DeleteMilestone(_OnMilestone):
 
     def undo(self, api: Any, action: Action) -> Sequence[str]:
         hub, milestone = hub_of(api), action.before["milestone"]
-        again = self._again(hub, action) or hub.send("POST", self.at("milestones"), sent(milestone))
+        given = {name: value for name, value in milestone.items() if value is not None}
+        again = self._again(hub, action) or hub.send("POST", self.at("milestones"), sent(given))
         kept = []
         for number in action.before["carried"]:
             issue = hub.find(self.at("issues", number))

@@ -21,6 +21,8 @@ class GitHubOperation(Operation):
 
     scopes: ClassVar[tuple[str, ...]] = ("issues: write",)
     """What a fine-grained token must be allowed, to do it and to undo it."""
+    classic: ClassVar[tuple[str, ...]] = ("repo",)
+    """The scopes of a classic token, to do it and to undo it."""
 
     def account(self, api: Any) -> str:
         return hub_of(api).account()
@@ -76,6 +78,14 @@ class Patch(GitHubOperation):
         """The residue, once the fields in `back` are set back."""
         return ()
 
+    def beside(self, hub: Hub, action: Action) -> dict[str, Json]:
+        """What else the call made, and its undo takes back, as fields to observe."""
+        return {}
+
+    def beside_before(self, action: Action) -> dict[str, Json]:
+        """The same as it was before."""
+        return {}
+
     def given(self) -> dict[str, Json]:
         """The fields that this call sets."""
         return {name: getattr(self, name) for name in self.settable if name in self.model_fields_set}
@@ -94,11 +104,12 @@ class Patch(GitHubOperation):
         return self.told(self.write(hub_of(api), self.given()))
 
     def observe(self, api: Any, action: Action) -> Json:
-        present = self.read(hub_of(api))
-        return {name: present[name] for name in action.before["was"]}
+        hub = hub_of(api)
+        present = self.read(hub)
+        return {**{name: present[name] for name in action.before["was"]}, **self.beside(hub, action)}
 
     def as_before(self, action: Action) -> Json:
-        return action.before["was"]
+        return {**action.before["was"], **self.beside_before(action)}
 
     def probe(self, api: Any, action: Action) -> Probed:
         hub = hub_of(api)
@@ -106,7 +117,7 @@ class Patch(GitHubOperation):
         present = self.read(hub)
         now = {name: present[name] for name in action.before["was"]}
         if all(present[name] == value for name, value in self.given().items()):
-            return Happened(self.told(present), after=now)
+            return Happened(self.told(present), after={**now, **self.beside(hub, action)})
         if now == action.before["was"]:
             return NotHappened()
         return Unknown("it is neither as it was before nor as the call would leave it")
@@ -118,5 +129,6 @@ class Patch(GitHubOperation):
             for name, value in was.items()
             if action.undo_fields is None or name in action.undo_fields
         }
-        self.write(hub, back)
+        if back:
+            self.write(hub, back)
         return self.stays(hub, action, back)

@@ -140,5 +140,5 @@ class UpdateRef(OnBranch):
             pull = hub.get(self.at("pulls", number))
             if pull["state"] == "closed" and not pull["merged"]:
                 by = hub.get(self.at("issues", number)).get("closed_by")
-                if (by or {}).get("login") == hub.login():
+                if (by or {}).get("login") == hub.login:
                     yield number

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from github import Auth, Consts, Github
 
 from langchain_agentrein.errors import ConfigError
 from langchain_agentrein.operation import Operation
-from langchain_agentrein.toolkits.base import Toolkit
+from langchain_agentrein.toolkits.base import Ability, Toolkit
 from langchain_agentrein.toolkits.github import (
     automerge,
     branches,
+    collaborators,
     comments,
+    dispatches,
     files,
     issue_labels,
     issues,
@@ -22,14 +25,19 @@ from langchain_agentrein.toolkits.github import (
     milestones,
     pull_reads,
     pulls,
+    reactions,
     reads,
     refs,
     release_deletion,
     releases,
+    repositories,
     review_comments,
     reviewers,
     reviews,
+    sub_issues,
+    transfers,
 )
+from langchain_agentrein.toolkits.github.abilities import abilities
 from langchain_agentrein.toolkits.github.hub import Hub
 
 TOKEN = "GITHUB_TOKEN"
@@ -100,11 +108,26 @@ class GitHubToolkit(Toolkit):
         releases.CreateRelease,
         releases.UpdateRelease,
         release_deletion.DeleteRelease,
+        sub_issues.AddSubIssue,
+        sub_issues.RemoveSubIssue,
+        transfers.TransferIssue,
+        reactions.CreateReaction,
+        collaborators.AddCollaborator,
+        collaborators.RemoveCollaborator,
+        repositories.CreateRepo,
+        repositories.UpdateRepo,
+        repositories.DeleteRepo,
+        dispatches.DispatchWorkflow,
+        dispatches.DispatchRepository,
     )
 
     def __init__(self, client: Github | Hub, *, markers: bool = True, **options: Any) -> None:
         hub = client if isinstance(client, Hub) else Hub(client, markers=markers)
         super().__init__(client=hub, **options)
+
+    def abilities(self, place: str | None = None) -> Sequence[Ability]:
+        """See `Toolkit.abilities`; `place` is a repository, as owner/name."""
+        return abilities(self.client, self.operations, place)
 
     @classmethod
     def from_env(cls) -> Self:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
-from tests.lab.controller import Lab, Setting, Trial
+from tests.lab.controller import Lab
 from tests.lab.enumerate import boundaries
 from tests.lab.exempt import EXEMPT
 from tests.lab.points import PACKAGE
+from tests.lab.stories import Setting, Trial
 
 Counted = dict[str, list[tuple[int, str]]]
 ELSEWHERE = [
@@ -139,3 +141,33 @@ def test_what_the_soak_once_found(lab: Lab, trial: str) -> None:
     sibling's transaction holds the session.
     """
     judged(lab, Trial.read(trial))
+
+
+GITHUB = Setting("github", "sync", "sync")
+
+
+@pytest.fixture
+def on_github(lab: Lab) -> Lab:
+    if "github" not in lab.kinds:
+        pytest.skip("the emulators are not installed: make test does it")
+    return lab
+
+
+def test_on_github_killed_anywhere(on_github: Lab) -> None:
+    for story in ("github back", "github busy"):
+        found = on_github.count(story, GITHUB)
+        writes = [one for one in found if re.match("request:(POST|PATCH|DELETE|PUT) .*:after", one[1])]
+        drawn = random.Random(story)
+        for n, (life, point) in enumerate([*drawn.sample(writes, 2), *drawn.sample(found, 3)]):
+            judged(on_github, Trial(story, GITHUB, life, point, "kill", ("resume", "recover")[n % 2]))
+
+
+@pytest.mark.parametrize("fault", ["swallow", "drop", "refuse", "break", "wait"])
+def test_github_answers_badly(on_github: Lab, fault: str) -> None:
+    for nth in ("1", "5"):
+        judged(on_github, Trial("github back", GITHUB, 0, nth, fault, "resume"))
+
+
+def test_a_label_that_came_along_goes_although_the_reply_before_it_was_lost(on_github: Lab) -> None:
+    for nth in ("5", "6", "7", "8", "9", "10"):
+        judged(on_github, Trial("github back", GITHUB, 0, nth, "swallow", "recover"))

@@ -24,7 +24,7 @@ from langchain_agentrein.toolkits.github import (
     milestones,
     pulls,
 )
-from tests.integration_tests.toolkits.github import makers
+from tests.integration_tests.toolkits.github import makers, repository_operations
 from tests.integration_tests.toolkits.github.conftest import TOKEN
 from tests.integration_tests.toolkits.github.driving import back, call
 from tests.integration_tests.toolkits.github.world import Shop
@@ -161,6 +161,7 @@ OPERATIONS: list[Callable[[Shop], Operation]] = [
     proposed,
     withdrawn,
     *makers.OPERATIONS,
+    *repository_operations.UNDONE,
 ]
 
 
@@ -214,6 +215,45 @@ def test_an_undo_whose_reply_is_lost_is_done_once(
     assert len(proxy.writes) == len(set(proxy.writes)), "each request once"
 
 
+@pytest.mark.parametrize("make", repository_operations.NEVER)
+def test_what_nothing_undoes_happens_once_and_is_never_called_failed(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    operation = make(shop)
+    before = shop.state()
+    proxy.fault = Fault("swallow")
+    session = rein.session(intent="faults")
+    try:
+        run(rein.perform(operation, through, Call(session=session.record)))
+    except requests.ConnectionError:
+        [action] = session.actions()
+        assert action.status is Status.IN_DOUBT
+        assert action.error["unsettled"]
+    [action] = session.actions()
+    assert action.status in (Status.EXECUTED, Status.IN_DOUBT)
+    assert len(proxy.writes) == len(proxy.offered) == 1
+    after = shop.state()
+    assert after != before
+    if action.status is Status.EXECUTED:
+        assert back(rein, session).status is Status.IRREVERSIBLE
+        assert shop.state() == after
+
+
+@pytest.mark.parametrize("make", repository_operations.NEVER)
+def test_what_nothing_undoes_and_never_arrived_leaves_no_trace(
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, make: Any
+) -> None:
+    operation = make(shop)
+    before = shop.state()
+    proxy.fault = Fault("cut")
+    session = rein.session(intent="faults")
+    with pytest.raises(requests.ConnectionError):
+        run(rein.perform(operation, through, Call(session=session.record)))
+    [action] = session.actions()
+    assert action.status in (Status.FAILED, Status.IN_DOUBT)
+    assert (shop.state(), proxy.writes) == (before, [])
+
+
 def test_without_markers_a_lost_create_goes_to_a_person(shop: Shop, proxy: Proxy, rein: AgentRein) -> None:
     client = Github(base_url=proxy.url, auth=Auth.Token(TOKEN), seconds_between_writes=0)
     plain = Hub(client, markers=False, settles=0.0)
@@ -258,7 +298,7 @@ def test_a_server_error_after_the_effect_is_no_failure(
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 410, 422])
 def test_what_github_refuses_was_not_done(
-    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, status: int
+    shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, token: str, status: int
 ) -> None:
     proxy.fault = Fault("answer", status, message="no")
     session = rein.session(intent="faults")
@@ -266,7 +306,7 @@ def test_what_github_refuses_was_not_done(
         run(rein.perform(title(shop), through, Call(session=session.record)))
     [action] = session.actions()
     assert action.status is Status.FAILED
-    assert TOKEN not in str(action)
+    assert token not in str(action)
 
 
 def test_a_permission_that_is_revoked_in_the_middle_of_a_rollback(

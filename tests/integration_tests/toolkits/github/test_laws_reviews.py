@@ -253,7 +253,7 @@ def test_an_answer(shop: Shop, proxy: Proxy, through: Hub, rein: AgentRein, answ
     path = shop.at("pulls", number, "comments")
 
     def post(body: str) -> Any:
-        return shop.hub.send("POST", path, {"body": body, "path": "topic.txt", "in_reply_to_id": first})
+        return shop.owner.send("POST", path, {"body": body, "path": "topic.txt", "in_reply_to_id": first})
 
     proxy.answers[f"POST {path}/{first}/replies"] = post
     before = shop.state()

@@ -12,6 +12,8 @@ from github import Auth, Github
 
 from langchain_agentrein import AgentRein, Session
 from langchain_agentrein.toolkits.github import Hub
+from langchain_agentrein.toolkits.github.hub import Gone
+from tests.support.github_extra import Extra
 
 TOKENS = 40
 SEED = "\n".join(
@@ -30,9 +32,14 @@ SEED = "\n".join(
 _TURN = itertools.count()
 
 
+def next_token(who: str) -> str:
+    """One of somebody's tokens, another each time."""
+    return f"{who}-{next(_TURN) % TOKENS}"
+
+
 def client(url: str, who: str = "bot") -> Github:
     """A developer's client of the emulator at `url`."""
-    token = Auth.Token(f"{who}-{next(_TURN) % TOKENS}")
+    token = Auth.Token(next_token(who))
     return Github(base_url=url, auth=token, retry=None, seconds_between_writes=0, seconds_between_requests=0)
 
 
@@ -51,25 +58,32 @@ class Shop:
     """One test's repository.
 
     Attributes:
+        url: Where the agent finds GitHub.
+        behind: Where a colleague does, and whoever compares: nobody reads along.
+        extra: What the emulator lacks.
         hub: The agent's.
         ana: A colleague's.
         also: What else `state` tells: `reviewers`, `reviews`, `lines`, `releases`, `tags`.
+        owner: The agent's account, used by a person.
     """
 
     url: str
+    behind: str
+    extra: Extra
     hub: Hub = field(init=False)
     ana: Hub = field(init=False)
+    owner: Hub = field(init=False)
     repo: str = field(init=False)
     also: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.hub, self.ana = hub(self.url), hub(self.url, "ana")
+        self.hub, self.ana, self.owner = hub(self.url), hub(self.behind, "ana"), hub(self.behind)
         name = f"shop-{uuid.uuid4().hex[:8]}"
-        self.hub.send("POST", "/user/repos", {"name": name, "auto_init": True})
+        self.owner.send("POST", "/user/repos", {"name": name, "auto_init": True})
         self.repo = f"bot/{name}"
-        self.hub.send("PUT", f"/repos/{self.repo}/collaborators/ana", {"permission": "push"})
-        for label in list(self.hub.pages(self.at("labels"))):
-            self.hub.send("DELETE", self.at("labels", label["name"]))
+        self.owner.send("PUT", f"/repos/{self.repo}/collaborators/ana", {"permission": "push"})
+        for label in list(self.owner.pages(self.at("labels"))):
+            self.owner.send("DELETE", self.at("labels", label["name"]))
 
     def at(self, *parts: Any) -> str:
         return "/".join((f"/repos/{self.repo}", *map(str, parts)))
@@ -128,8 +142,14 @@ class Shop:
         return len(open_ones)
 
     def state(self) -> dict[str, Any]:
-        """Everything that people see in it, by number and name."""
+        """Everything that people see in it, by number and name, and of a repository beside it."""
+        settings = self.settings(self.repo)
+        if settings is None:
+            return {"settings": None}
         return {
+            "settings": settings,
+            "beside": self.settings(self.beside),
+            "extra": self.extra.state(self.repo),
             "issues": {issue["number"]: self._issue(issue) for issue in self._all("issues", state="all")},
             "labels": {
                 label["name"]: (label["color"], label["description"] or "") for label in self._all("labels")
@@ -186,13 +206,27 @@ class Shop:
 
     def upload(self, release: int, name: str, content: bytes) -> int:
         """A file of a release, as ana uploaded it; the emulator keeps its size alone."""
-        where = f"{self.url}{self.at('releases', release, 'assets')}"
+        where = f"{self.behind}{self.at('releases', release, 'assets')}"
         return int(self.ana.upload(where, content, "text/plain", name=name)["id"])
 
     def line(self, number: int, body: str, **given: Any) -> int:
         """A comment of ana's on a line."""
         place = {"path": "topic.txt", "line": 1, **given}
         return int(self.ana.send("POST", self.at("pulls", number, "comments"), {"body": body, **place})["id"])
+
+    @property
+    def beside(self) -> str:
+        """The name of another repository, which is not there yet."""
+        return f"{self.repo}-2"
+
+    def settings(self, repo: str) -> dict[str, Any] | None:
+        """How a repository is set, if there is one."""
+        try:
+            there = self.owner.get(f"/repos/{repo}")
+        except Gone:
+            return None
+        names = ("description", "homepage", "private", "archived", "default_branch", "has_wiki", "has_issues")
+        return {name: there[name] or None for name in names}
 
     def _all(self, *parts: Any, **parameters: Any) -> list[dict[str, Any]]:
         return list(self.ana.pages(self.at(*parts), **parameters))

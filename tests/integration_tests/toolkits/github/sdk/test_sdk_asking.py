@@ -96,7 +96,7 @@ def test_a_callback_decides(rein: AgentRein, shop: Shop) -> None:
 
 
 def test_what_a_person_edits_is_what_is_done_and_returned(rein: AgentRein, shop: Shop) -> None:
-    other = Shop(shop.url)
+    other = Shop(shop.url, shop.behind, shop.extra)
 
     def elsewhere(action: Action) -> Decision:
         return Decision("edit", by="ana", args={**action.args, "repo": other.repo, "title": "Better"})
