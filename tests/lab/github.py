@@ -130,7 +130,7 @@ class GitHubPlaying(Playing):
             self.answered = True
             self.ana.send("PATCH", self._at("issues", 1), {"title": THEIRS})
             for issue in self._look()["issues"].values():
-                if issue["by"] == "bot":
+                if issue["by"] == "bot" and issue["state"][0] == "open":  # later, nothing is undone any more
                     self.ana.send("POST", self._at("issues", issue["number"], "comments"), {"body": LATER})
         return {"state": "done"}
 
