@@ -377,6 +377,38 @@ def test_who_insists_on_a_person_gets_one(holding: AgentRein, world: World) -> N
     assert (held.approval.reason, held.approval.release_after) == ("a neighbour asks about it", None)
 
 
+def test_arguments_that_read_differently_by_now_are_not_done(
+    holding: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(holding, Put(thing="a", fields={"x": 1}), world)
+    newer = classmethod(lambda cls, args: cls(**{**args, "fields": {"x": 2}}))
+    monkeypatch.setattr(Put, "from_args", newer)
+    completed(holding)
+    [still] = holding.held()
+    assert still.status is Status.HELD
+    assert still.error["message"] == "its arguments read differently than when it was held"
+    assert world.events() == []
+
+
+def test_a_session_that_fails_meanwhile_is_not_completed(
+    holding: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(holding, Put(thing="a", fields={"x": 1}), world)
+    look = holding.journal.standing
+
+    def standing(session_id: str) -> Any:
+        known = look(session_id)
+        patched.undo()
+        holding.journal.set_session(session_id, SessionStatus.ROLLING_BACK)
+        return known
+
+    with monkeypatch.context() as patched:
+        patched.setattr(holding.journal, "standing", standing)
+        completed(holding)
+    assert status(holding) is SessionStatus.ROLLING_BACK
+    assert world.events() == []
+
+
 # -- superseded, forgotten, async ------------------------------------------------------------------
 
 
