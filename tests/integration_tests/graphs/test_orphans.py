@@ -269,3 +269,35 @@ async def test_a_conversation_that_tells_of_what_was_undone_since_does_not_go_on
     out = await driven(agent, drive, {"messages": "now c"})
     assert out["messages"][-1].text == "done"
     assert world.events()[-1] == ("do", "c")
+
+
+def test_nor_does_one_that_does_not_know_of_a_failure_that_nobody_walked_yet(
+    rein: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @reversible(undo=lambda action: None, not_done=(ValueError,))
+    def refuse() -> str:
+        """Fail."""
+        raise ValueError("no")
+
+    saver, middleware = InMemorySaver(), rein.middleware()
+    agent: Any = create_agent(
+        script(put("a"), calls(("refuse", {})), "all went well"),
+        [ReversibleTool.of_operation(Put, world), refuse],
+        middleware=[middleware],
+        checkpointer=saver,
+    )
+
+    def dies(state: Any, failure: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(middleware, "_walk", dies)
+        with pytest.raises(KeyboardInterrupt):
+            agent.invoke(GO, ON)
+    states = [state for state in agent.get_state_history(ON) if state.next == ("model",)]
+    cut_off(saver, after=states[0])
+
+    with pytest.raises(SessionFailed, match="ValueError: no"):
+        agent.invoke(None, ON)
+
+    assert world.events("undo") == [("undo", "a")]
