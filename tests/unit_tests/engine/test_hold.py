@@ -19,6 +19,7 @@ from langchain_agentrein import (
     Reversal,
     SessionFrozen,
     Status,
+    Throttled,
     TransitionError,
 )
 from langchain_agentrein.action import SessionStatus
@@ -270,6 +271,44 @@ def test_what_a_look_finds_impossible_is_failed(holding: AgentRein, world: World
     failed = holding.action(gone.id)
     assert (failed.status, failed.error["message"]) == (Status.FAILED, "it is gone")
     assert world.events() == [("do", "b")]
+
+
+def test_what_is_throttled_while_it_is_looked_at_stays_held(
+    holding: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(self: Put, api: Any) -> Any:
+        raise Throttled("try later")
+
+    do(holding, Put(thing="a", fields={"x": 1}), world)
+    with monkeypatch.context() as patched:
+        patched.setattr(Put, "snapshot", busy)
+        completed(holding)
+    assert holding.held()[0].error["message"] == "try later"
+    holding.recover()
+    assert world.events("do") == [("do", "a")]
+
+
+@pytest.mark.parametrize("superseded", [False, True])
+def test_a_release_that_was_cut_short_is_finished_by_whoever_recovers(
+    holding: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch, superseded: bool
+) -> None:
+    held = do(holding, Put(thing="a", fields={"x": 1}), world)
+    if superseded:
+        holding.journal.supersede("thread", "ses_newer")
+    move = holding.journal.move
+
+    def dies(action: Any, to: Status, **options: Any) -> Any:
+        if to is Status.EXECUTING:
+            raise KeyboardInterrupt
+        return move(action, to, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(holding.journal, "move", dies)
+        with pytest.raises(KeyboardInterrupt):
+            holding.release(held.id, by="ana")
+    assert holding.action(held.id).status is Status.APPROVED
+    holding.recover()
+    assert world.events("do") == [("do", "a")]
 
 
 def test_what_may_have_been_done_is_in_doubt(holding: AgentRein, world: World) -> None:
