@@ -189,8 +189,7 @@ class _Walk:
     def finish(self, state: CompensationState, config: RunnableConfig) -> Flow[dict[str, Any]]:
         """Record how the session ended, and report."""
         scope = Scope((state["session_id"],))
-        if not state.get("kept"):
-            yield from engine.close(self.core, scope)
+        yield from engine.close(self.core, scope)
         report: RollbackReport = yield from engine.report(self.core, scope)
         return {"report": report.to_dict()}
 

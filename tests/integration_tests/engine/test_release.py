@@ -204,6 +204,22 @@ def test_a_rollback_waits_for_a_release_under_way(journal_url: str, world: World
     assert world.events("undo") == [("undo", "a")]
 
 
+def test_a_release_under_way_is_nobody_elses_to_settle(sqlite_url: str, world: World) -> None:
+    [held] = holding(sqlite_url, world, "a")
+    world.set("wait", "before effect")
+    with opened(sqlite_url, world) as rein, opened(sqlite_url, world) as other:
+        releasing = threading.Thread(target=lambda: run(complete(rein.core, SESSION)))
+        releasing.start()
+        world.reached("before effect")
+        other.recover()
+        under_way = other.action(held.id).status
+        world.set("wait", None)
+        releasing.join(20)
+        assert under_way is Status.EXECUTING
+        assert rein.action(held.id).status is Status.EXECUTED
+    assert world.events("do") == [("do", "a")]
+
+
 def test_a_person_and_the_completion_release_it_once(journal_url: str, world: World) -> None:
     held = holding(journal_url, world, *"abc")
     with opened(journal_url, world) as rein, opened(journal_url, world) as other:

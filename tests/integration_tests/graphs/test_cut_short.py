@@ -88,3 +88,27 @@ def test_a_question_about_a_walk_that_is_passed_over_is_no_answer(
         assert out["messages"][-1].text == "hello"
         # The refund moves money, and nobody agreed to it; under `ask` nobody agreed to any of it.
         assert [str(action.status) for action in rein.actions(thread="1")][:2] == statuses
+
+
+@pytest.mark.parametrize(("on_failure", "log"), [("rollback", ["cancel a"]), ("ask", [])])
+def test_cut_short_before_its_walk_nobody_walks_it_unasked(
+    tmp_path: Path, hotel: Hotel, monkeypatch: pytest.MonkeyPatch, on_failure: Any, log: list[str]
+) -> None:
+    with AgentRein(f"sqlite:///{tmp_path}/journal.db", on_failure=on_failure) as rein:
+        middleware = rein.middleware()
+        agent: Any = create_agent(
+            script(calls(("book", {"room": "a"})), calls(("charge", {"amount": 1}))),
+            [hotel.book, hotel.charge],
+            middleware=[middleware],
+            checkpointer=InMemorySaver(),
+        )
+
+        def dies(state: Any, failure: Any) -> Any:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(middleware, "_walk", dies)
+        with pytest.raises(KeyboardInterrupt):
+            agent.invoke({"messages": "book and pay"}, ON)
+        rein.recover()
+
+    assert hotel.log == ["book a", "charge 1", *log]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 
-from langchain_agentrein import AgentRein, ApprovalRule, SessionFailed
+from langchain_agentrein import AgentRein, ApprovalRule, InDoubt, SessionFailed, Status, reversible
 from tests.support.agents import Hotel, calls, script
 
 ON: Any = {"configurable": {"thread_id": "1"}}
@@ -92,3 +94,34 @@ def test_what_fails_in_another_process_is_walked_back_with_what_the_first_one_di
         "cancel b",
         "cancel a",
     ]
+
+
+def test_nobody_is_asked_about_a_call_that_is_still_under_way(tmp_path: Path) -> None:
+    begun, end, log = threading.Event(), threading.Event(), []
+
+    @reversible(undo=lambda action: None)
+    def sign(name: str) -> str:
+        """Sign a contract."""
+        log.append(name)
+        begun.set()
+        end.wait(20)
+        return name
+
+    with AgentRein(f"sqlite:///{tmp_path}/journal.db", lease=0.3) as rein:
+        agent: Any = create_agent(
+            script(calls(("sign", {"name": "a"})), AIMessage("signed")),
+            [sign],
+            middleware=[rein.middleware()],
+            checkpointer=InMemorySaver(),
+        )
+        signing = threading.Thread(target=agent.invoke, args=({"messages": "sign"}, ON))
+        signing.start()
+        assert begun.wait(20)
+        try:
+            with pytest.raises(InDoubt, match="still under way elsewhere"):
+                agent.invoke(None, ON)
+        finally:
+            end.set()
+            signing.join(20)
+        assert [action.status for action in rein.actions(thread="1")] == [Status.EXECUTED]
+    assert log == ["a"]

@@ -195,6 +195,16 @@ def test_a_return_direct_tool_that_fails_is_walked_too(rein: AgentRein, hotel: H
     assert hotel.rooms == []
 
 
+async def test_so_it_is_under_an_event_loop(rein: AgentRein, hotel: Hotel) -> None:
+    charge = hotel.charge.model_copy(update={"return_direct": True})
+    agent = agent_of(rein, hotel, BOOK_TWO, CHARGE, tools=[hotel.book, charge])
+
+    with pytest.raises(SessionFailed):
+        await agent.ainvoke(GO, on("1"))
+
+    assert hotel.rooms == []
+
+
 def test_without_a_checkpointer_it_unwinds_too(rein: AgentRein, hotel: Hotel) -> None:
     agent = agent_of(rein, hotel, BOOK_TWO, CHARGE, checkpointer=None)
 

@@ -57,31 +57,48 @@ def agent_of(rein: AgentRein, world: World, *turns: Any, **options: Any) -> Any:
     )
 
 
+async def driven(agent: Any, drive: str, given: Any) -> Any:
+    return agent.invoke(given, ON) if drive == "invoke" else await agent.ainvoke(given, ON)
+
+
 def orphan(rein: AgentRein, world: World) -> str:
     """An effect of the thread's open session whose message is nowhere."""
     [session] = rein.sessions(thread="1")
     return do(rein, Put(thing="lost", fields={"n": 1}), world, session, key="lost", message_id="gone").id
 
 
+@pytest.mark.parametrize("drive", ["invoke", "ainvoke"])
 @pytest.mark.parametrize("answer", ["approve", "reject"])
-def test_only_the_orphan_is_rolled_back_and_only_if_a_person_says_so(
-    rein: AgentRein, world: World, answer: str
+async def test_only_the_orphan_is_rolled_back_and_only_if_a_person_says_so(
+    rein: AgentRein, world: World, answer: str, drive: str
 ) -> None:
     agent = agent_of(rein, world, put("a"), put("b"), DOWN, "done", "hello")
     with pytest.raises(RuntimeError):
-        agent.invoke(GO, ON)
+        await driven(agent, drive, GO)
+    lost = orphan(rein, world)
+
+    out = await driven(agent, drive, None)
+
+    [request] = out["__interrupt__"][0].value["action_requests"]
+    assert (request["name"], request["args"]["actions"]) == ("agentrein_orphans", [lost])
+    out = await driven(agent, drive, Command(resume={"decisions": [{"type": answer}]}))
+    assert out["messages"][-1].text == "done"
+    assert world.events("undo") == ([("undo", "lost")] if answer == "approve" else [])
+    who = [entry.detail.get("by") for entry in rein.journal.entries([rein.sessions()[0].id]) if entry.detail]
+    assert ("ana" in who) is (answer == "approve")
+    out = await driven(agent, drive, {"messages": "hi"})
+    assert out["messages"][-1].text == "hello", "and nobody is asked again"
+
+
+def test_what_came_before_the_next_look_at_the_stack_is_one_too(rein: AgentRein, world: World) -> None:
+    agent = agent_of(rein, world, put("a"), "done")
+    agent.invoke(GO, ON, interrupt_after=["tools"])
     lost = orphan(rein, world)
 
     out = agent.invoke(None, ON)
 
     [request] = out["__interrupt__"][0].value["action_requests"]
-    assert (request["name"], request["args"]["actions"]) == ("agentrein_orphans", [lost])
-    out = agent.invoke(Command(resume={"decisions": [{"type": answer}]}), ON)
-    assert out["messages"][-1].text == "done"
-    assert world.events("undo") == ([("undo", "lost")] if answer == "approve" else [])
-    who = [entry.detail.get("by") for entry in rein.journal.entries([rein.sessions()[0].id]) if entry.detail]
-    assert ("ana" in who) is (answer == "approve")
-    assert agent.invoke({"messages": "hi"}, ON)["messages"][-1].text == "hello", "and nobody is asked again"
+    assert request["args"]["actions"] == [lost]
 
 
 def test_what_the_thread_knows_is_no_orphan(rein: AgentRein, world: World) -> None:
@@ -230,8 +247,9 @@ def test_without_a_checkpointer_the_same_words_twice_are_two_turns(rein: AgentRe
     assert [agent.invoke(GO, ON)["messages"][-1].text for _ in "12"] == ["done", "done again"]
 
 
-def test_a_conversation_that_tells_of_what_was_undone_since_does_not_go_on(
-    rein: AgentRein, world: World
+@pytest.mark.parametrize("drive", ["invoke", "ainvoke"])
+async def test_a_conversation_that_tells_of_what_was_undone_since_does_not_go_on(
+    rein: AgentRein, world: World, drive: str
 ) -> None:
     @reversible(undo=lambda action: None, not_done=(ValueError,))
     def refuse() -> str:
@@ -246,16 +264,17 @@ def test_a_conversation_that_tells_of_what_was_undone_since_does_not_go_on(
         checkpointer=saver,
     )
     with pytest.raises(SessionFailed):
-        agent.invoke(GO, ON)
+        await driven(agent, drive, GO)
     assert world.events("undo") == [("undo", "b"), ("undo", "a")]
     states = [state for state in agent.get_state_history(ON) if state.next == ("model",)]
     cut_off(saver, after=states[1])
 
     with pytest.raises(SessionFailed, match="ValueError: no"):
-        agent.invoke(None, ON)
+        await driven(agent, drive, None)
 
     assert world.count("do") == 2, "the world is without a and b, whatever the conversation says"
-    assert agent.invoke({"messages": "now c"}, ON)["messages"][-1].text == "done"
+    out = await driven(agent, drive, {"messages": "now c"})
+    assert out["messages"][-1].text == "done"
     assert world.events()[-1] == ("do", "c")
 
 
@@ -275,3 +294,35 @@ def test_what_was_held_and_is_done_hides_no_orphan(tmp_path: Path, world: World)
         [request] = out["__interrupt__"][0].value["action_requests"]
         [lost] = request["args"]["actions"]
         assert rein.action(lost).args["thing"] == "a"
+
+
+def test_nor_does_one_that_does_not_know_of_a_failure_that_nobody_walked_yet(
+    rein: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @reversible(undo=lambda action: None, not_done=(ValueError,))
+    def refuse() -> str:
+        """Fail."""
+        raise ValueError("no")
+
+    saver, middleware = InMemorySaver(), rein.middleware()
+    agent: Any = create_agent(
+        script(put("a"), calls(("refuse", {})), "all went well"),
+        [ReversibleTool.of_operation(Put, world), refuse],
+        middleware=[middleware],
+        checkpointer=saver,
+    )
+
+    def dies(state: Any, failure: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(middleware, "_walk", dies)
+        with pytest.raises(KeyboardInterrupt):
+            agent.invoke(GO, ON)
+    states = [state for state in agent.get_state_history(ON) if state.next == ("model",)]
+    cut_off(saver, after=states[0])
+
+    with pytest.raises(SessionFailed, match="ValueError: no"):
+        agent.invoke(None, ON)
+
+    assert world.events("undo") == [("undo", "a")]

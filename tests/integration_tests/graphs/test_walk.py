@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 
-from langchain_agentrein import AgentRein, Operation, Status, engine
+from langchain_agentrein import AgentRein, Operation, SessionFrozen, Status, engine
 from langchain_agentrein.graphs import build_compensation_graph
 from langchain_agentrein.graphs.compensation import CompensationState
 from tests.support.driving import SESSION, do, opened
@@ -132,6 +132,21 @@ def test_the_walk_waits_for_the_one_that_is_stuck(rein: AgentRein, world: World)
     assert sorted(str(line["outcome"]) for line in report["lines"]) == ["executed", "stuck"]
 
 
+def test_nor_is_a_conflict_from_before_asked_about_below_it(rein: AgentRein, world: World) -> None:
+    edited = do(rein, Put(thing="a", fields={"n": 1}), world)
+    world.put("a", {"n": 2})
+    rein.rollback(session=SESSION, only=[edited.id])
+    assert rein.action(edited.id).status is Status.CONFLICT
+    do(rein, Blind(thing="b"), world)
+    world.set("fail undo", 3)
+    walked = Walked(rein)
+
+    walked.run(NO)
+
+    assert walked.asked == ["agentrein_undo"]
+    assert world.get("a") == {"n": 2}
+
+
 class Died(BaseException):
     """The process dies here."""
 
@@ -184,3 +199,13 @@ def test_the_timeline_tells_who_left_a_colleagues_edit(rein: AgentRein, world: W
     [about] = [node for node in nodes if node["kind"] == "interrupt"]
     [answer] = about["answers"]
     assert (answer["decision"], answer["by"], answer["reason"]) == ("reject", "ana", "left as it is")
+
+
+def test_from_its_first_step_on_nothing_new_is_done(rein: AgentRein, world: World) -> None:
+    do(rein, Put(thing="a", fields={"x": 1}), world)
+    steps = build_compensation_graph(rein).stream({"session_id": SESSION, "cause": "second thoughts"})
+    assert "prepare" in next(steps)
+    with pytest.raises(SessionFrozen):
+        do(rein, Put(thing="b", fields={"x": 1}), world)
+    assert "finish" in list(steps)[-1]
+    assert (world.get("a"), world.get("b")) == (None, None)

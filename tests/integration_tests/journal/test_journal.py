@@ -374,3 +374,27 @@ def test_what_ended_long_ago_is_forgotten(journal: Journal) -> None:
     journal.set_session(SESSION.id, SessionStatus.COMPLETED)
     assert journal.forget(None, before=datetime.now(UTC) - timedelta(days=1)) == 0
     assert journal.forget(None, before=datetime.now(UTC) + timedelta(seconds=1)) == 1
+
+
+# -- what a conversation does not know of ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "status", [Status.HELD, Status.EXECUTING, Status.EXECUTED, Status.IN_DOUBT, Status.COMPENSATING]
+)
+def test_effects_of_unfinished_sessions_that_nobody_knows_of_are_strays(
+    journal: Journal, status: Status
+) -> None:
+    lost = brought_to(journal, status)
+    if status is Status.COMPENSATING:
+        journal.set_session(SESSION.id, SessionStatus.ROLLING_BACK)
+
+    def strays(known: str = "", message: str = "") -> list[str]:
+        asked = {"known": {known}, "messages": {message}, "session_id": "ses_now", "after": 0}
+        return [one.id for one in journal.strays("thread", **asked)]
+
+    assert strays() == [lost.id]
+    assert strays(known=lost.id) == []
+    assert strays(message="msg_1") == []
+    journal.set_session(SESSION.id, SessionStatus.ROLLED_BACK)
+    assert strays() == []

@@ -19,6 +19,7 @@ from langchain_agentrein import (
     Reversal,
     SessionFrozen,
     Status,
+    Throttled,
     TransitionError,
 )
 from langchain_agentrein.action import SessionStatus
@@ -272,6 +273,44 @@ def test_what_a_look_finds_impossible_is_failed(holding: AgentRein, world: World
     assert world.events() == [("do", "b")]
 
 
+def test_what_is_throttled_while_it_is_looked_at_stays_held(
+    holding: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(self: Put, api: Any) -> Any:
+        raise Throttled("try later")
+
+    do(holding, Put(thing="a", fields={"x": 1}), world)
+    with monkeypatch.context() as patched:
+        patched.setattr(Put, "snapshot", busy)
+        completed(holding)
+    assert holding.held()[0].error["message"] == "try later"
+    holding.recover()
+    assert world.events("do") == [("do", "a")]
+
+
+@pytest.mark.parametrize("superseded", [False, True])
+def test_a_release_that_was_cut_short_is_finished_by_whoever_recovers(
+    holding: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch, superseded: bool
+) -> None:
+    held = do(holding, Put(thing="a", fields={"x": 1}), world)
+    if superseded:
+        holding.journal.supersede("thread", "ses_newer")
+    move = holding.journal.move
+
+    def dies(action: Any, to: Status, **options: Any) -> Any:
+        if to is Status.EXECUTING:
+            raise KeyboardInterrupt
+        return move(action, to, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(holding.journal, "move", dies)
+        with pytest.raises(KeyboardInterrupt):
+            holding.release(held.id, by="ana")
+    assert holding.action(held.id).status is Status.APPROVED
+    holding.recover()
+    assert world.events("do") == [("do", "a")]
+
+
 def test_what_may_have_been_done_is_in_doubt(holding: AgentRein, world: World) -> None:
     held = do(holding, Blind(thing="a"), world)
     world.set("lose reply", 1)
@@ -375,6 +414,38 @@ def test_who_insists_on_a_person_gets_one(holding: AgentRein, world: World) -> N
     [held] = holding.held()
     assert held.approval is not None
     assert (held.approval.reason, held.approval.release_after) == ("a neighbour asks about it", None)
+
+
+def test_arguments_that_read_differently_by_now_are_not_done(
+    holding: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(holding, Put(thing="a", fields={"x": 1}), world)
+    newer = classmethod(lambda cls, args: cls(**{**args, "fields": {"x": 2}}))
+    monkeypatch.setattr(Put, "from_args", newer)
+    completed(holding)
+    [still] = holding.held()
+    assert still.status is Status.HELD
+    assert still.error["message"] == "its arguments read differently than when it was held"
+    assert world.events() == []
+
+
+def test_a_session_that_fails_meanwhile_is_not_completed(
+    holding: AgentRein, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(holding, Put(thing="a", fields={"x": 1}), world)
+    look = holding.journal.standing
+
+    def standing(session_id: str) -> Any:
+        known = look(session_id)
+        patched.undo()
+        holding.journal.set_session(session_id, SessionStatus.ROLLING_BACK)
+        return known
+
+    with monkeypatch.context() as patched:
+        patched.setattr(holding.journal, "standing", standing)
+        completed(holding)
+    assert status(holding) is SessionStatus.ROLLING_BACK
+    assert world.events() == []
 
 
 # -- superseded, forgotten, async ------------------------------------------------------------------
