@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from langchain_agentrein.demo.emulator import HOME
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROMISES = {
@@ -19,13 +21,31 @@ PROMISES = {
             "room 3 has its key out already",
             "the record is whole: 2 session",
         ),
-    )
+    ),
+    "approvals": (
+        ("Edited by ana@harbor.example", "people wrote this: answer, never delete", "wrote months ago"),
+        (
+            "Asked because: rule 'github.issues.update' ask",
+            "github_issues_delete: critical risk, CANNOT be undone",
+            "closed | Offline mode (3.0) | how do i install this",
+            "elsewhere: approved\nissue 2 is open",
+            "issue 2 is now closed",
+            "sent: []\nheld: ['emma@client.example']",
+            "sent after a person's word: ['emma@client.example']",
+            "sent when the work is done: ['emma@client.example', 'noah@client.example']",
+            "the record is whole: 3 session",
+        ),
+    ),
 }
 """What a notebook must show as HTML, and what it must print."""
+NEED_EMULATORS = {"approvals"}
+installed = (HOME / "node_modules").exists() or os.environ.get("CI") == "true"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if path.stem in NEED_EMULATORS and not installed:
+        pytest.skip("no emulators: make test installs them")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     notebook = read(path)
