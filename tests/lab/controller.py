@@ -13,7 +13,7 @@ from typing import Any
 from langchain_agentrein import AgentRein, Status
 from langchain_agentrein.action import TO_UNDO, SessionStatus
 from langchain_agentrein.errors import AgentReinError
-from tests.lab.child import DENIED, SCENARIOS, Spec, opened
+from tests.lab.child import DENIED, HELD, SCENARIOS, Spec, opened
 from tests.lab.enumerate import in_gap
 from tests.lab.judge import BEFORE, Case, Verdict, judge
 from tests.lab.stories import STORIES, Setting, Story, Trial
@@ -151,9 +151,10 @@ class Playing:
             self.case,
             ended,
             wanted,
+            HELD,
             gap=stopped and in_gap(self.trial.point),
             late=stopped and self.story.scenario == "together",
-            lossy=self.spec.durability == "exit",
+            lossy=self.anew,
         )
         return judge(case, self.lab.world, rein)
 

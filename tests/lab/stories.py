@@ -54,6 +54,19 @@ STORIES = {
     "unmarked": Story(
         "back", (("run", "commit:journal/sessions.py:set_session:after#1"), ("resume", "")), "sync"
     ),
+    "held": Story("held"),
+    "dropped": Story("dropped"),
+    "overdue": Story(
+        "held",
+        (
+            ("run", "commit:journal/sessions.py:set_session:after#1"),
+            ("recover", ""),
+            ("rollback", ""),
+        ),
+    ),
+    "promised": Story(
+        "held", (("run", "commit:journal/sessions.py:set_session:after#1"), ("resume", "")), "sync"
+    ),
     "orphaned": Story("forward", (("run", PUT), ("resume", "")), "exit"),
 }
 
